@@ -1,0 +1,62 @@
+"""Gradient-based few-shot meta-learning for language models."""
+
+from typing import TYPE_CHECKING, Any
+
+from fewshot.errors import FewshotError, InputError
+
+if TYPE_CHECKING:
+    from fewshot.algorithms.maml import MAML
+    from fewshot.data.example import Example
+    from fewshot.evaluation import Evaluation, evaluate
+    from fewshot.models.encoder import LoraEncoder
+    from fewshot.models.lora_settings import Lora
+    from fewshot.tasks.attributes import Attributes
+    from fewshot.tasks.episode import Episode
+    from fewshot.tasks.family import TaskFamily
+    from fewshot.tasks.nway import NWayKShot
+    from fewshot.training import Run, Trainer, Training, Validation
+
+_HOME = {
+    "MAML": "algorithms.maml",
+    "Example": "data.example",
+    "Evaluation": "evaluation",
+    "evaluate": "evaluation",
+    "LoraEncoder": "models.encoder",
+    "Lora": "models.lora_settings",
+    "Attributes": "tasks.attributes",
+    "Episode": "tasks.episode",
+    "TaskFamily": "tasks.family",
+    "NWayKShot": "tasks.nway",
+    "Run": "training",
+    "Trainer": "training",
+    "Training": "training",
+    "Validation": "training",
+}
+
+__all__ = [
+    "MAML",
+    "Attributes",
+    "Episode",
+    "Evaluation",
+    "Example",
+    "FewshotError",
+    "InputError",
+    "Lora",
+    "LoraEncoder",
+    "NWayKShot",
+    "Run",
+    "TaskFamily",
+    "Trainer",
+    "Training",
+    "Validation",
+    "evaluate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first used: torch alone takes over a second."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'fewshot' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"fewshot.{_HOME[name]}"), name)

@@ -1,0 +1,86 @@
+"""What every way of learning a task shares: a support set goes in, a predictor comes out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from fewshot.models.batch import TaskBatch
+from fewshot.models.learner import Learner
+from fewshot.models.stack import Stack
+from fewshot.tasks.episode import Episode
+
+
+class Predictor(Protocol):
+    """What was learned from T support sets."""
+
+    def __call__(self, query: TaskBatch) -> Tensor:
+        """Class scores of the query rows of the same T tasks, (R, max way)."""
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A learner under the stack that adaptation ended with."""
+
+    learner: Learner
+    stack: Stack
+
+    def __call__(self, query: TaskBatch) -> Tensor:
+        """Class scores of the query rows, (R, max way), without a graph."""
+        with torch.no_grad():
+            return self.learner.logits(self.stack, query)
+
+
+@dataclass(frozen=True)
+class MetaStep:
+    """What one outer step is made of, with its graph.
+
+    Args:
+        losses: each task's query loss after adaptation, (T,).
+        scores: class scores of the query rows, (R, max way).
+    """
+
+    losses: Tensor
+    scores: Tensor
+
+
+class Algorithm(nn.Module, ABC):
+    """A way of learning T tasks at once; its own parameters are meta-parameters too."""
+
+    trainable = False  # whether it has a `meta_step`
+    lr_factor = 1.0  # the outer rate of its own parameters, in units of the adapter's
+
+    def prepare(self, learner: Learner) -> str:
+        """Called once before anything else: makes parameters that depend on the learner.
+
+        Returns:
+            What the user should know of it, for the log; may be empty.
+        """
+        return ""
+
+    @abstractmethod
+    def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
+        """Learns T tasks from their support sets; the meta-parameters stay as they are."""
+
+    def before(self, learner: Learner, support: TaskBatch) -> Predictor:
+        """The predictor before adaptation: the initial head on the meta-learned features."""
+        with torch.no_grad():
+            return Adapted(learner, learner.start(support))
+
+    def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
+        """Adapts T tasks and scores their queries, differentiable in the meta-parameters."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing to meta-train")
+
+
+def collate(learner: Learner, episodes: Sequence[Episode]) -> tuple[TaskBatch, TaskBatch]:
+    """Support and query of T episodes as batches of one learner, tasks in the order of the episodes."""
+    batches = []
+    for sets in ([e.support for e in episodes], [e.query for e in episodes]):
+        texts = [(example.text, example.text_pair) for examples in sets for example in examples]
+        labels = [n for e, examples in zip(episodes, sets, strict=True) for n in e.numbers(examples)]
+        task = [t for t, examples in enumerate(sets) for _ in examples]
+        batches.append(learner.batch(texts, labels, task, [e.way for e in episodes]))
+    return batches[0], batches[1]

@@ -1,0 +1,75 @@
+"""The command `fewshot`."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from fewshot.errors import FewshotError, InputError, suggestion
+from fewshot.versions import PACKAGE, version_of
+
+COMMANDS = {
+    "train": "meta-train, evaluate on the test side, write a run directory",
+    "evaluate": "adapt the model of a run to test episodes and score them",
+    "compare": "a run and baselines on the same episodes, with paired differences",
+    "doctor": "versions, devices, what is missing and the command that mends it",
+}
+
+USAGE = (
+    "usage: fewshot COMMAND ...\n\n"
+    "Gradient-based few-shot meta-learning for language models.\n\n"
+    + "\n".join(f"  {name:<10}{text}" for name, text in COMMANDS.items())
+    + "\n\n`fewshot COMMAND --help` shows its options, their defaults and an example;\n"
+    "`fewshot --version` the version. --debug, anywhere, shows the traceback of an error.\n"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        0 done; 1 the work failed; 2 the input or the command line is wrong; 130 interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        return _run([word for word in words if word != "--debug"])
+    except FewshotError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {type(error).__name__}: {error}\n  do:     add --debug to see where", file=sys.stderr)
+        return 1
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(PACKAGE, version_of(PACKAGE))
+        return 0
+    if words[0] not in COMMANDS:
+        raise InputError(f"unknown command {words[0]!r}", fix=suggestion(words[0], COMMANDS))
+    return _command(words[0])(words[1:])
+
+
+def _command(name: str) -> Callable[[Sequence[str]], int]:
+    """The function of a command; imported here, so that help and spelling errors come at once."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if name == "doctor":
+        from fewshot.doctor import doctor
+
+        return doctor
+    from fewshot import commands
+
+    return {"train": commands.train, "evaluate": commands.evaluate_run, "compare": commands.compare_runs}[
+        name
+    ]

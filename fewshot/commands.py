@@ -1,0 +1,170 @@
+"""The commands that need a model: train, evaluate, compare."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+from rich.console import Console
+
+from fewshot.algorithms.algorithms import BASELINES
+from fewshot.comparison import Contestant, compare, comparison
+from fewshot.config import HelpFormatter, add_parts, build, defaults, parse, resolved
+from fewshot.errors import InputError, suggestion
+from fewshot.evaluation import evaluate
+from fewshot.files import write_json
+from fewshot.loading import LoadedRun, load_run
+from fewshot.report.tables import print_comparison, print_summary
+from fewshot.report.worked import print_episode
+from fewshot.run import RunFolder
+from fewshot.tasks.family import episodes
+from fewshot.training import Trainer
+
+TRAIN = """Meta-train, evaluate on the test side, write a run directory.
+
+With no configuration: the attribute tasks on MiniLM, 5-way 5-shot."""
+EVALUATE = """Adapt the model of a run to test episodes and score every one.
+
+Takes every option of `fewshot train` too, to change what is evaluated (--family.shot 5)."""
+COMPARE = """Runs and baselines on the same test episodes, with paired differences to the first run.
+
+Takes every option of `fewshot train` too, to change what is evaluated (--family.shot 5)."""
+
+
+def _parser(command: str, usage: str, text: str, example: str) -> ArgumentParser:
+    parser = ArgumentParser(
+        prog=f"fewshot {command}",
+        usage=f"fewshot {command} {usage}",
+        description=text,
+        exit_on_error=False,
+        formatter_class=HelpFormatter,
+    )
+    add_parts(parser)
+    parser.epilog = f"the configuration that options change, by default:\n\n{defaults(parser)}\n"
+    parser.epilog += (
+        f"--family.help NWayKShot shows the options of another class.\nexample: fewshot {command} {example}"
+    )
+    return parser
+
+
+def train(arguments: Sequence[str]) -> int:
+    """`fewshot train`."""
+    example = "--family NWayKShot --family.source questions.jsonl --out runs/questions"
+    parser = _parser("train", "[--config FILE] [--key value ...] --out RUN", TRAIN, example)
+    parser.add_argument("--out", type=str, required=True, help="the run directory to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace a run directory that exists")
+    parsed = parse(parser, arguments)
+    out = Path(parsed.out)
+    _check_free(out, parsed.overwrite)
+    parts = build(parser, parsed)
+    trainer = Trainer(**vars(parts), out=out, config=lambda: resolved(parser, parsed, parts.model))
+    trainer.check()
+    if out.exists():
+        shutil.rmtree(out)
+    run = trainer.fit()
+    console = Console()
+    print_summary(run.summary, console)
+    console.print(f"written to {out}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def evaluate_run(arguments: Sequence[str]) -> int:
+    """`fewshot evaluate`."""
+    parser = _parser("evaluate", "RUN [--episodes N] [--name NAME]", EVALUATE, "runs/demo --episodes 600")
+    parser.add_argument("--episodes", type=int, help="short for --evaluation.episodes")
+    parser.add_argument("--name", type=str, help="folder in RUN/evaluations; by default episodes-N-seed-S")
+    parser.add_argument("--overwrite", action="store_true", help="replace an evaluation of that name")
+    (run,), _ = _load_runs(parser, arguments, most=1)
+    settings = run.parts.evaluation
+    name = run.parsed.name or f"episodes-{settings.episodes}-seed-{settings.seed}"
+    folder = run.folder.path / "evaluations" / name
+    _check_free(folder, run.parsed.overwrite)
+    started = time.perf_counter()
+    parts = run.parts
+    results = evaluate(parts.family, parts.model, parts.algorithm, settings, title="test episodes")
+    seconds = time.perf_counter() - started
+    summary = RunFolder.summary(results, settings.seed, getattr(parts.algorithm, "order", None), seconds)
+    run.folder.write_results(folder, results, summary)
+    console = Console()
+    print_summary(summary, console)
+    console.print(f"written to {folder}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def compare_runs(arguments: Sequence[str]) -> int:
+    """`fewshot compare`."""
+    usage = "RUN... [--baselines NAME ...] [--episodes N] [--out FILE]"
+    parser = _parser("compare", usage, COMPARE, "runs/demo --baselines prototypes ridge --episodes 200")
+    parser.add_argument("--baselines", nargs="*", default=[], help=f"any of {', '.join(BASELINES)}")
+    parser.add_argument("--episodes", type=int, help="short for --evaluation.episodes")
+    parser.add_argument("--out", type=str, help="the file to write; by default compare.json in the first RUN")
+    parser.add_argument("--example", type=int, help="also show the episode of this number in words")
+    runs, names = _load_runs(parser, arguments)
+    first = runs[0]
+    _check_same_tasks(runs, names)
+    contestants = [_baseline(name, first) for name in first.parsed.baselines]
+    contestants += [
+        Contestant(name, run.parts.model, run.parts.algorithm) for name, run in zip(names, runs, strict=True)
+    ]
+    settings = first.parts.evaluation
+    content = comparison(compare(first.parts.family, contestants, settings), names[0], settings.seed)
+    out = Path(first.parsed.out) if first.parsed.out else first.folder.path / "compare.json"
+    write_json(out, content)
+    console = Console()
+    if first.parsed.example is not None:
+        (episode,) = episodes(first.parts.family, "test", settings.seed, [first.parsed.example])
+        print_episode(episode, first.parts.model, first.parts.algorithm, console)
+    print_comparison(content, console)
+    console.print(f"written to {out}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def _load_runs(
+    parser: ArgumentParser, arguments: Sequence[str], most: int = 100
+) -> tuple[list[LoadedRun], list[str]]:
+    """The runs that a command line starts with, under its other options, and their names."""
+    count = next((n for n, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    paths, options = list(arguments[:count]), list(arguments[count:])
+    if {"-h", "--help"} & set(options):
+        parser.parse_args(["--help"])
+    if not 1 <= count <= most:
+        raise InputError(
+            "the run to read is not clear",
+            where=parser.prog,
+            got=f"{count} run directories before the first option",
+            needed="one" if most == 1 else "at least one",
+            fix=f"usage: {parser.usage}",
+        )
+    if "--episodes" in options:
+        options[options.index("--episodes")] = "--evaluation.episodes"
+    return [load_run(path, parser, options) for path in paths], [Path(path).name for path in paths]
+
+
+def _baseline(name: str, run: LoadedRun) -> Contestant:
+    if name not in BASELINES:
+        raise InputError(f"unknown baseline {name!r}", where="--baselines", fix=suggestion(name, BASELINES))
+    return Contestant(name, run.parts.model, BASELINES[name]())
+
+
+def _check_same_tasks(runs: Sequence[LoadedRun], names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        raise InputError("two runs have the same name", got=", ".join(names), needed="a name for each row")
+    for run, name in zip(runs, names, strict=True):
+        if run.parsed.family != runs[0].parsed.family:
+            raise InputError(
+                "the runs were made for different tasks",
+                where=f"family of {names[0]} and {name}",
+                needed="the same family, so that the episodes are the same",
+                fix="give the family on the command line, it then holds for all runs",
+            )
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise InputError(
+            "the output exists already",
+            where=path,
+            needed="a name that is free",
+            fix="choose another name, or add --overwrite to replace it",
+        )

@@ -1,0 +1,179 @@
+"""Options and configuration: the constructor arguments of the classes, by jsonargparse.
+
+One source for types, defaults, help and YAML; what is here only turns its parser's complaints
+into messages of ours and writes the resolved values down.
+"""
+
+import argparse
+import dataclasses
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
+from jsonargparse.typing import lazy_instance
+
+from fewshot.algorithms.algorithm import Algorithm
+from fewshot.algorithms.algorithms import ALGORITHMS
+from fewshot.algorithms.maml import MAML
+from fewshot.errors import InputError, nearest
+from fewshot.evaluation import Evaluation
+from fewshot.models.encoder import LoraEncoder
+from fewshot.models.learner import Learner
+from fewshot.tasks.attributes import Attributes
+from fewshot.tasks.families import FAMILIES
+from fewshot.tasks.family import TaskFamily
+from fewshot.training import Training, Validation
+
+GROUPS: dict[str, type] = {"training": Training, "validation": Validation, "evaluation": Evaluation}
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter, DefaultHelpFormatter):
+    """jsonargparse's help, with texts before and after the options left as they are."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a configuration builds."""
+
+    family: TaskFamily
+    model: Learner
+    algorithm: Algorithm
+    training: Training
+    validation: Validation
+    evaluation: Evaluation
+
+
+def add_parts(parser: ArgumentParser) -> None:
+    """Gives a parser `--config` and the options of every part."""
+    parser.add_argument("--config", action=ActionConfigFile, help="YAML file; options after it override it")
+    parser.add_subclass_arguments(
+        TaskFamily, "family", default=lazy_instance(Attributes), help="where episodes come from"
+    )
+    parser.add_subclass_arguments(
+        Learner, "model", default=lazy_instance(LoraEncoder), help="what is adapted"
+    )
+    parser.add_subclass_arguments(
+        Algorithm, "algorithm", default=lazy_instance(MAML), help="how a task is learned"
+    )
+    for name, group in GROUPS.items():
+        parser.add_class_arguments(group, name)
+
+
+def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
+    """Parses a command line.
+
+    Raises:
+        InputError: an option or a value that is wrong; names the nearest right one.
+    """
+    try:
+        return parser.parse_args(list(arguments))
+    except ArgumentError as error:
+        raise _explained(str(error), parser) from error
+    except TypeError as error:  # a required constructor argument that is missing comes as one
+        raise InputError("the configuration is incomplete", got=str(error)) from error
+
+
+def build(parser: ArgumentParser, parsed: Namespace) -> Parts:
+    """Constructs the parts; their own checks raise `InputError`."""
+    built = parser.instantiate(parsed)
+    names = [field.name for field in dataclasses.fields(Parts)]
+    return Parts(**{name: built[name] for name in names})
+
+
+def resolved(parser: ArgumentParser, parsed: Namespace, model: Learner) -> str:
+    """The text of `config.yaml`: every value, with what 'auto' became."""
+    return _text(parser, parsed, model.resolved())
+
+
+def _text(parser: ArgumentParser, parsed: Namespace, model: Mapping[str, str]) -> str:
+    """The values of every part as YAML, those of `model` changed."""
+    everything = yaml.safe_load(parser.dump(parsed, skip_validation=True))
+    values = {field.name: everything[field.name] for field in dataclasses.fields(Parts)}
+    values["model"]["init_args"].update(model)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def defaults(parser: ArgumentParser) -> str:
+    """The default configuration as YAML."""
+    return _text(parser, parser.get_defaults(), {})
+
+
+def known_options(parser: ArgumentParser) -> set[str]:
+    """Every option that some choice of classes would accept, without its dashes."""
+    names = {string.lstrip("-") for action in parser._actions for string in action.option_strings}
+    for group, classes in (("family", FAMILIES), ("algorithm", ALGORITHMS), ("model", {"": LoraEncoder})):
+        for kind in classes.values():
+            names |= {f"{group}.{name}" for name in _arguments(kind)}
+    return names
+
+
+def _arguments(kind: type) -> Iterator[str]:
+    for parameter in inspect.signature(kind).parameters.values():
+        yield parameter.name
+        if dataclasses.is_dataclass(parameter.annotation):
+            yield from (
+                f"{parameter.name}.{field.name}" for field in dataclasses.fields(parameter.annotation)
+            )
+
+
+UNKNOWN = (
+    re.compile(r"unrecognized arguments: (?P<option>\S+)"),
+    re.compile(r"Option '(?P<option>[^']+)' is not accepted"),
+    re.compile(r"does not accept option '(?P<option>[^']+)'"),
+)
+
+
+def _explained(complaint: str, parser: ArgumentParser) -> InputError:
+    """The parser's complaint as a message of ours."""
+    group = re.search(r'Parser key "([^"]+)"|Group \'([^\']+)\'', complaint)
+    place = (group.group(1) or group.group(2)) if group else ""
+    for pattern in UNKNOWN:
+        found = pattern.search(complaint)
+        if found:
+            return _unknown(found["option"].split("=")[0].lstrip("-"), place, parser)
+    lines = [line.strip(" -") for line in complaint.splitlines() if line.strip() and "Parser key" not in line]
+    return InputError(
+        "an option has a wrong value",
+        where=f"--{place}" if place else "command line",
+        got="; ".join(lines) or complaint.splitlines()[0],
+        fix=f"`{parser.prog} --help` shows types and defaults",
+    )
+
+
+def _unknown(option: str, place: str, parser: ArgumentParser) -> InputError:
+    full = f"{place}.{option}" if place and not option.startswith(f"{place}.") else option
+    close = nearest(full, known_options(parser))
+    return InputError(
+        f"unknown option --{full}",
+        where="command line or configuration",
+        needed=f"an option that `{parser.prog} --help` lists",
+        fix=f"did you mean --{close}?" if close else None,
+    )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration of a run.
+
+    Raises:
+        InputError: not readable, or written for a run that was started from Python.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(
+            "the configuration cannot be read", where=path, got=str(error).splitlines()[0]
+        ) from error
+    if not isinstance(content, dict) or "family" not in content:
+        raise InputError(
+            "the run does not record how to build its parts",
+            where=path,
+            got="a run that was started from Python",
+            needed="a run of `fewshot train`",
+            fix="evaluate it from Python: evaluate(family, run.model, run.algorithm)",
+        )
+    return content

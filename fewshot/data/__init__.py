@@ -1,0 +1,1 @@
+"""Text in: sources, pools and class splits."""

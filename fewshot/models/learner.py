@@ -1,0 +1,72 @@
+"""What an algorithm needs of a model."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from fewshot.models.batch import TaskBatch
+from fewshot.models.heads import Head
+from fewshot.models.stack import Stack
+
+Text = tuple[str, str | None]
+
+
+class Learner(nn.Module, ABC):
+    """A frozen body, an adapter that has a stacked form, and a head.
+
+    Its meta-parameters are its parameters that require grad. Algorithms call the methods below and
+    nothing else, so any model that has them can be meta-trained.
+    """
+
+    head: Head
+
+    @abstractmethod
+    def batch(
+        self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
+    ) -> TaskBatch:
+        """The rows of T tasks as tensors; see `TaskBatch` for the shapes."""
+
+    @abstractmethod
+    def adapter(self) -> Mapping[str, nn.Parameter]:
+        """The adapter's meta-parameters by name, without a task axis."""
+
+    @abstractmethod
+    def features(self, stack: Stack, batch: TaskBatch) -> Tensor:
+        """Row features (R, H); layers whose matrices the stack does not hold run without an adapter."""
+
+    @abstractmethod
+    def save_adapter(self, folder: Path) -> None:
+        """Writes the adapter's meta-parameters."""
+
+    @abstractmethod
+    def load_adapter(self, folder: Path) -> None:
+        """Reads what `save_adapter` wrote."""
+
+    def require_double_backward(self) -> str:
+        """Makes `features` twice differentiable; returns what was changed, for the log."""
+        return ""
+
+    def start(self, support: TaskBatch) -> Stack:
+        """The stack before adaptation: meta-parameters expanded to (T, ...), and the initial head.
+
+        The expansion is differentiable, so a gradient with respect to the stack sums over tasks.
+        """
+        expanded = {name: value.expand(support.tasks, *value.shape) for name, value in self.adapter().items()}
+        features = self.features(Stack(expanded), support) if self.head.reads_support else None
+        # clones, so that the inner gradient does not run back through the prototypes
+        body = {name: value.clone() for name, value in expanded.items()}
+        return Stack(body | self.head.start(features, support))
+
+    def logits(self, stack: Stack, batch: TaskBatch) -> Tensor:
+        """Class scores (R, max way) of each row; -inf for classes that its task does not have."""
+        return self.head.logits(stack, self.features(stack, batch), batch)
+
+    def cost(self, *batches: TaskBatch) -> dict[str, float]:
+        """What the log should know of the batches of one step, such as their share of padding."""
+        return {}
+
+    def resolved(self) -> dict[str, str]:
+        """Constructor arguments given as 'auto', and what they became."""
+        return {}

@@ -1,0 +1,165 @@
+"""LoRA with a task axis. The only module that imports `peft`.
+
+Hu et al.: LoRA: Low-Rank Adaptation of Large Language Models, 2021. PEFT injects, configures and
+saves; the layer below is PEFT's own, except that it reads its matrices from a stack while one is
+active.
+"""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import peft
+import torch
+from peft.tuners.lora.layer import Linear as PeftLinear
+from torch import Tensor, nn
+
+from fewshot.errors import InputError, listing, suggestion
+from fewshot.models.lora_settings import Lora
+from fewshot.models.stack import Stack
+
+ADAPTER = "default"
+
+
+@dataclass
+class ActiveStack:
+    """What the LoRA layers of one model read during a forward pass."""
+
+    stack: Stack | None = None
+    counts: tuple[int, ...] = ()  # rows of each task, in the order of the tasks
+
+
+class StackedLinear(PeftLinear):
+    """PEFT's LoRA layer; its matrices come from the active stack where there is one."""
+
+    active: ActiveStack
+    key: str
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Base layer plus `scaling * B A x` with each row's own A (r, in) and B (out, r)."""
+        if self.active.stack is None:
+            plain: Tensor = super().forward(x, *args, **kwargs)
+            return plain
+        result: Tensor = self.base_layer(x, *args, **kwargs)
+        if f"{self.key}.A" not in self.active.stack:
+            return result
+        down, up = self.active.stack[f"{self.key}.A"], self.active.stack[f"{self.key}.B"]
+        delta = self.scaling[ADAPTER] * low_rank(x.to(down.dtype), down, up, self.active.counts)
+        adapted: Tensor = result + delta.to(result.dtype)
+        return adapted
+
+
+def low_rank(x: Tensor, down: Tensor, up: Tensor, counts: tuple[int, ...]) -> Tensor:
+    """`B A x` for each row, with the matrices of its task.
+
+    One batched product where every task has as many rows, else one product a task.
+
+    Args:
+        x: activations, (B, L, in), rows in the order of their tasks.
+        down: A of each task, (T, r, in).
+        up: B of each task, (T, out, r).
+        counts: rows of each task, T numbers that add up to B.
+    """
+    if len(set(counts)) == 1:
+        grouped = x.reshape(len(down), -1, x.shape[-1])
+        return torch.bmm(torch.bmm(grouped, down.mT), up.mT).view(*x.shape[:-1], up.shape[1])
+    tasks = zip(torch.split(x, list(counts)), down.unbind(), up.unbind(), strict=True)
+    return torch.cat([rows @ a.mT @ b.mT for rows, a, b in tasks])
+
+
+class LoraAdapter:
+    """LoRA injected into a frozen backbone.
+
+    Args:
+        backbone: the model; its own weights are frozen here.
+        settings: rank, targets, layers.
+        generator: draws the initial A matrices; B starts at zero, as in the paper.
+
+    Raises:
+        InputError: modules or layers that the backbone does not have.
+    """
+
+    def __init__(self, backbone: nn.Module, settings: Lora, generator: torch.Generator) -> None:
+        self.active = ActiveStack()
+        config = peft.LoraConfig(
+            r=settings.rank,
+            lora_alpha=settings.alpha,
+            target_modules=_targets(backbone, settings),
+            bias="none",
+        )
+        config._register_custom_module({nn.Linear: StackedLinear})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning)  # PEFT asks transformers an old name
+            self.model = peft.get_peft_model(backbone, config)
+        self.layers = {
+            name: layer for name, layer in backbone.named_modules() if isinstance(layer, StackedLinear)
+        }
+        for name, layer in self.layers.items():
+            layer.key, layer.active = name, self.active
+            nn.init.kaiming_uniform_(_weight(layer.lora_A), a=5**0.5, generator=generator)
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """`<layer>.A` (r, in) and `<layer>.B` (out, r) of every adapted layer."""
+        return {
+            f"{name}.{letter}": _weight(matrices)
+            for name, layer in self.layers.items()
+            for letter, matrices in (("A", layer.lora_A), ("B", layer.lora_B))
+        }
+
+    @contextlib.contextmanager
+    def using(self, stack: Stack, counts: tuple[int, ...]) -> Iterator[None]:
+        """Inside, the layers read `stack`; see `low_rank` for `counts`."""
+        self.active.stack, self.active.counts = stack, counts
+        try:
+            yield
+        finally:
+            self.active.stack, self.active.counts = None, ()
+
+    def save(self, folder: Path) -> None:
+        """The adapter in PEFT's own format: `adapter_config.json`, `adapter_model.safetensors`."""
+        self.model.save_pretrained(str(folder))
+        (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template of a model card
+
+    def load(self, folder: Path) -> None:
+        """Reads what `save` wrote into the meta-parameters."""
+        state = peft.load_peft_weights(str(folder), device="cpu")
+        peft.set_peft_model_state_dict(self.model, state, adapter_name=ADAPTER)
+
+
+def _weight(matrices: nn.ModuleDict) -> nn.Parameter:
+    weight = matrices[ADAPTER].weight
+    assert isinstance(weight, nn.Parameter)
+    return weight
+
+
+def _targets(backbone: nn.Module, settings: Lora) -> list[str]:
+    """Full names of the linear layers to adapt."""
+    linear = [name for name, module in backbone.named_modules() if isinstance(module, nn.Linear)]
+    in_blocks = {name: block for name in linear if (block := _block(name)) is not None}
+    if not in_blocks:
+        raise InputError("no numbered layers with linear maps were found", where=type(backbone).__name__)
+    chosen = settings.chosen_layers(max(in_blocks.values()) + 1)
+    kinds = sorted({name.rsplit(".", 1)[-1] for name in in_blocks})
+    unknown = [module for module in settings.modules if not any(_ends(name, module) for name in in_blocks)]
+    if unknown:
+        raise InputError(
+            f"the backbone has no linear module {unknown[0]!r}",
+            where=f"model.lora.modules, {type(backbone).__name__}",
+            got=listing(settings.modules),
+            needed=f"names among {listing(kinds, 20)}",
+            fix=suggestion(unknown[0], kinds),
+        )
+    wanted = [name for name, block in in_blocks.items() if block in chosen]
+    return [name for name in wanted if any(_ends(name, module) for module in settings.modules)]
+
+
+def _ends(name: str, module: str) -> bool:
+    return name == module or name.endswith(f".{module}")
+
+
+def _block(name: str) -> int | None:
+    """The number of the layer that a module belongs to: 'encoder.layer.3.output.dense' -> 3."""
+    return next((int(part) for part in name.split(".") if part.isdigit()), None)

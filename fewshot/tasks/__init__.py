@@ -1,0 +1,1 @@
+"""Episodes: what a task is and where tasks come from."""

@@ -1,0 +1,50 @@
+"""What a source of episodes is, and how episode i of a seed comes to be the same everywhere."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from fewshot.data.split import SIDES, Side
+from fewshot.tasks.episode import Episode
+
+
+class TaskFamily(ABC):
+    """A source of episodes. Subclass it and write `episode`; that is all a family needs."""
+
+    @abstractmethod
+    def episode(self, index: int, generator: np.random.Generator) -> Episode:
+        """Episode number `index`.
+
+        Args:
+            index: from 0; families that list their tasks may use it.
+            generator: the only source of randomness; a fresh one for each index.
+        """
+
+    def split(self, side: Side) -> "TaskFamily":
+        """The family of one side: 'train', 'valid' or 'test'.
+
+        A family that does not override this gives the same tasks on every side, only other
+        episodes of them: enough to watch learning, not to claim that it generalises.
+        """
+        return self
+
+
+def episode_generator(seed: int, side: Side, index: int) -> np.random.Generator:
+    """The generator of one episode: a function of its arguments alone, not of what was drawn before."""
+    sequence = np.random.SeedSequence([seed, SIDES.index(side), index])
+    return np.random.Generator(np.random.Philox(sequence))
+
+
+def episodes(family: TaskFamily, side: Side, seed: int, indices: Iterable[int]) -> Iterator[Episode]:
+    """The episodes with these indices from one side of a family.
+
+    Args:
+        family: the whole family; `family.split(side)` is drawn from.
+        side: 'train', 'valid' or 'test'.
+        seed: together with side and index it names the episode.
+        indices: which episodes.
+    """
+    part = family.split(side)
+    for index in indices:
+        yield part.episode(index, episode_generator(seed, side, index))

@@ -1,0 +1,70 @@
+"""N-way K-shot episodes from one pool."""
+
+import numpy as np
+
+from fewshot.data.pool import Pool
+from fewshot.errors import InputError, listing
+from fewshot.tasks.episode import Episode
+from fewshot.tasks.family import TaskFamily
+
+
+class PoolTasks(TaskFamily):
+    """Draws N classes of a pool, then K support and Q query examples of each.
+
+    Args:
+        pool: examples indexed by class.
+        way: classes in an episode (N).
+        shot: support examples a class (K).
+        queries: query examples a class (Q).
+
+    Raises:
+        InputError: more ways than classes, a class with fewer than K + Q examples, a count below 1.
+    """
+
+    def __init__(self, pool: Pool, way: int, shot: int, queries: int) -> None:
+        self.pool, self.way, self.shot, self.queries = pool, way, shot, queries
+        self._check()
+
+    def _check(self) -> None:
+        counts = {"way": (self.way, 2), "shot": (self.shot, 1), "queries": (self.queries, 1)}
+        for name, (value, least) in counts.items():
+            if value < least:
+                raise InputError(
+                    f"{name} is too small", where="family", got=value, needed=f"at least {least}"
+                )
+        if self.way > len(self.pool.classes):
+            raise InputError(
+                "more ways than classes",
+                where=self.pool.name,
+                got=f"way {self.way}",
+                needed=f"at most {len(self.pool.classes)}, the number of its classes",
+                fix="lower way, or give this side more classes",
+            )
+        needed = self.shot + self.queries
+        short = {label: size for label in self.pool.classes if (size := self.pool.size(label)) < needed}
+        if short:
+            raise InputError(
+                f"{len(short)} of {len(self.pool.classes)} classes have too few examples",
+                where=self.pool.name,
+                got=listing(f"{label}: {size}" for label, size in short.items()),
+                needed=f"{needed} in each class (shot {self.shot} + queries {self.queries})",
+                fix="lower shot or queries, or leave these classes out of the split",
+            )
+
+    def episode(self, index: int, generator: np.random.Generator) -> Episode:
+        """An episode; classes, examples and their order are drawn from `generator`."""
+        pool = self.pool
+        chosen = generator.choice(len(pool.classes), size=self.way, replace=False)
+        classes = tuple(pool.classes[n] for n in chosen)
+        support, query = [], []
+        for label in classes:
+            positions = generator.choice(pool.size(label), size=self.shot + self.queries, replace=False)
+            drawn = [pool.example(label, int(position)) for position in positions]
+            support += drawn[: self.shot]
+            query += drawn[self.shot :]
+        return Episode(
+            support=tuple(support[i] for i in generator.permutation(len(support))),
+            query=tuple(query[i] for i in generator.permutation(len(query))),
+            classes=classes,
+            source=pool.name,
+        )

@@ -1,0 +1,269 @@
+"""The outer loop: meta-trains a learner on the episodes of a family."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import yaml
+from torch import Tensor
+
+from fewshot.algorithms.algorithm import Algorithm, collate
+from fewshot.checkpoint import meta_parameters, restore, save_tensors, snapshot
+from fewshot.data.split import SIDES
+from fewshot.errors import FewshotError, InputError
+from fewshot.evaluation import Evaluation, TaskResult, evaluate
+from fewshot.models.learner import Learner
+from fewshot.progress import Progress
+from fewshot.run import RunFolder
+from fewshot.tasks.family import TaskFamily, episodes
+
+
+@dataclass(frozen=True)
+class Training:
+    """The outer loop.
+
+    Args:
+        steps: outer steps.
+        meta_batch: episodes in one outer step.
+        lr: rate of AdamW on the meta-parameters, at its highest.
+        schedule: how the rate falls after the warm-up: 'cosine' or 'linear' to 0, or 'constant'.
+        warmup: share of the steps in which the rate rises from 0.
+        weight_decay: of AdamW, on the adapter alone.
+        clip: the largest norm of the meta-gradient.
+        seed: which training and validation episodes are drawn.
+    """
+
+    steps: int = 80
+    meta_batch: int = 4
+    lr: float = 2e-3
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        limits = {"steps": 0, "meta_batch": 1, "lr": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "seed": 0}
+        for name, least in limits.items():
+            if getattr(self, name) < least:
+                raise InputError(
+                    f"training.{name} is too small", got=getattr(self, name), needed=f"{least} or more"
+                )
+
+    def factor(self, step: int) -> float:
+        """The rate of a step (from 0) as a share of `lr`."""
+        rise = self.warmup * self.steps
+        if step + 1 < rise:
+            return (step + 1) / rise
+        done = (step - rise) / max(1.0, self.steps - rise)
+        falling = {"cosine": 0.5 * (1 + math.cos(math.pi * done)), "linear": 1 - done, "constant": 1.0}
+        return min(1.0, falling[self.schedule])
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Which meta-parameters are kept: those with the best accuracy on validation episodes.
+
+    Args:
+        every: outer steps between two validations; 0 for none, then the last are kept.
+        episodes: how many; always the same ones.
+        patience: training stops after this many validations without a better one; 0 never stops.
+    """
+
+    every: int = 20
+    episodes: int = 24
+    patience: int = 5
+
+    def __post_init__(self) -> None:
+        for name, least in (("every", 0), ("episodes", 1), ("patience", 0)):
+            if getattr(self, name) < least:
+                raise InputError(
+                    f"validation.{name} is too small", got=getattr(self, name), needed=f"{least} or more"
+                )
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `Trainer.fit` gives back.
+
+    Args:
+        model: the learner with the meta-parameters that were kept.
+        algorithm: likewise.
+        results: the test tasks.
+        summary: the content of `summary.json`.
+        folder: the run directory, None where nothing was written.
+    """
+
+    model: Learner
+    algorithm: Algorithm
+    results: list[TaskResult]
+    summary: dict[str, Any]
+    folder: Path | None
+
+
+@dataclass
+class _Best:
+    """The best validation so far, and the meta-parameters that reached it."""
+
+    values: dict[str, Tensor]
+    accuracy: float = -1.0
+    step: int = 0
+    worse: int = field(default=0)
+
+
+class Trainer:
+    """Meta-trains `model` with `algorithm` on `family`, and evaluates it on the test side.
+
+    Args:
+        family: where episodes come from.
+        model: the learner; its meta-parameters are changed in place.
+        algorithm: how a task is learned.
+        training: the outer loop.
+        validation: which meta-parameters are kept.
+        evaluation: the test episodes.
+        out: the run directory to write; nothing is written where it is None.
+        config: gives the text of `config.yaml`; asked once the algorithm is prepared.
+    """
+
+    def __init__(
+        self,
+        family: TaskFamily,
+        model: Learner,
+        algorithm: Algorithm,
+        training: Training = Training(),
+        validation: Validation = Validation(),
+        evaluation: Evaluation = Evaluation(),
+        out: str | Path | None = None,
+        config: Callable[[], str] | None = None,
+    ) -> None:
+        self.family, self.model, self.algorithm = family, model, algorithm
+        self.training, self.validation, self.evaluation = training, validation, evaluation
+        self._folder = RunFolder(Path(out)) if out is not None else None
+        self._config = config or self._settings_alone
+
+    def check(self) -> None:
+        """Draws the first episode of every side.
+
+        Raises:
+            InputError: one that cannot be drawn.
+        """
+        for side in SIDES:
+            next(episodes(self.family, side, self.training.seed, [0]))
+
+    def fit(self) -> Run:
+        """Trains, keeps the best meta-parameters, evaluates them on the test episodes.
+
+        Raises:
+            InputError: an episode that cannot be drawn; nothing has been written then.
+            FewshotError: a loss that is not finite, a disk that is full.
+        """
+        started = time.perf_counter()
+        self.check()
+        said = self.algorithm.prepare(self.model)
+        self._parameters = meta_parameters(self.model, self.algorithm)
+        if self._folder:
+            self._folder.create(self._config())
+        if self.algorithm.trainable and self.training.steps:
+            self._train(said)
+        results = evaluate(self.family, self.model, self.algorithm, self.evaluation, title="test episodes")
+        return self._finish(results, time.perf_counter() - started)
+
+    def _train(self, said: str) -> None:
+        optimiser = self._optimiser()
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, self.training.factor)
+        best = _Best(snapshot(self._parameters))
+        with Progress("meta-training", self.training.steps) as progress:
+            progress.say(said)
+            for step in range(self.training.steps):
+                line = self._step(step, optimiser)
+                scheduler.step()
+                due = self.validation.every and (step + 1) % self.validation.every == 0
+                if due:
+                    line |= self._validate(step + 1, best)
+                    progress.say(f"step {step + 1}: validation accuracy {line['valid_accuracy']:.3f}")
+                if self._folder:
+                    self._folder.log(line)
+                progress.advance(1, f"loss {line['loss']:.3f}, query accuracy {line['accuracy']:.3f}")
+                if due and self.validation.patience and best.worse >= self.validation.patience:
+                    progress.say(f"stopped early: the best validation was at step {best.step}")
+                    break
+        if self.validation.every and best.step:
+            restore(self._parameters, best.values, "best validation")
+
+    def _optimiser(self) -> torch.optim.AdamW:
+        """AdamW; weight decay on the adapter alone, the algorithm's own rate for its parameters."""
+        groups: dict[str, list[Tensor]] = {"adapter": [], "head": [], "algorithm": []}
+        for name, parameter in self._parameters.items():
+            groups[name.split(".")[0]].append(parameter)
+        settings = self.training
+        options: Mapping[str, dict[str, float]] = {
+            "adapter": {"weight_decay": settings.weight_decay},
+            "head": {},
+            "algorithm": {"lr": settings.lr * self.algorithm.lr_factor},
+        }
+        used = [{"params": group} | options[name] for name, group in groups.items() if group]
+        return torch.optim.AdamW(used, lr=settings.lr, weight_decay=0.0)
+
+    def _step(self, step: int, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+        """One outer step; returns its line of the log."""
+        started = time.perf_counter()
+        size = self.training.meta_batch
+        drawn = list(
+            episodes(self.family, "train", self.training.seed, range(step * size, (step + 1) * size))
+        )
+        support, query = collate(self.model, drawn)
+        outcome = self.algorithm.meta_step(self.model, support, query)
+        loss = outcome.losses.mean()
+        if not torch.isfinite(loss):
+            raise FewshotError(
+                "the loss is not finite",
+                where=f"outer step {step + 1}, episodes {step * size} to {(step + 1) * size - 1}",
+                got=loss.item(),
+                fix="lower training.lr or algorithm.inner_lr",
+            )
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(list(self._parameters.values()), self.training.clip)
+        rate = optimiser.param_groups[0]["lr"]
+        optimiser.step()
+        return {
+            "step": step + 1,
+            "loss": loss.item(),
+            "accuracy": (outcome.scores.argmax(-1) == query.labels).float().mean().item(),
+            "gradient_norm": norm.item(),
+            "lr": rate,
+            "seconds": time.perf_counter() - started,
+        } | self.model.cost(support, query)
+
+    def _validate(self, step: int, best: _Best) -> dict[str, Any]:
+        settings = Evaluation(self.validation.episodes, self.training.seed, self.evaluation.tasks_at_once)
+        results = evaluate(self.family, self.model, self.algorithm, settings, side="valid")
+        accuracy = sum(result.after.accuracy for result in results) / len(results)
+        loss = sum(result.loss for result in results) / len(results)
+        best.worse += 1
+        if accuracy > best.accuracy:
+            best.values, best.accuracy, best.step, best.worse = snapshot(self._parameters), accuracy, step, 0
+            if self._folder:
+                save_tensors(self._folder.path / "checkpoints" / "best.safetensors", best.values)
+        return {"valid_accuracy": accuracy, "valid_loss": loss}
+
+    def _finish(self, results: list[TaskResult], seconds: float) -> Run:
+        order = getattr(self.algorithm, "order", None)
+        folder, path = self._folder, None
+        summary = RunFolder.summary(results, self.evaluation.seed, order, seconds)
+        if folder:
+            path = folder.path
+            folder.write_meta(self.model, self.algorithm)
+            folder.write_results(path, results, summary)
+        return Run(self.model, self.algorithm, results, summary, path)
+
+    def _settings_alone(self) -> str:
+        """What can be recorded of a run started from Python, whose parts are objects."""
+        parts = (self.family, self.model, self.algorithm)
+        names = ", ".join(type(part).__name__ for part in parts)
+        groups = {name: asdict(getattr(self, name)) for name in ("training", "validation", "evaluation")}
+        return f"# started from Python with {names}\n" + yaml.safe_dump(groups, sort_keys=False)

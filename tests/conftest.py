@@ -1,0 +1,74 @@
+"""What several test folders share: a tiny backbone with random weights, and small learners."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from fewshot.models.encoder import LoraEncoder
+from fewshot.models.lora_settings import Lora
+from fewshot.tasks.attributes import Attributes
+from fewshot.tasks.episode import Episode
+from fewshot.tasks.family import episodes
+
+LearnerMaker = Callable[..., LoraEncoder]
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A BERT of three layers with random weights and the real tokenizer, in a local folder."""
+    import transformers
+
+    from fewshot.models.backbone import find_backbone
+
+    folder = tmp_path_factory.mktemp("backbones") / "tiny"
+    transformers.AutoTokenizer.from_pretrained(find_backbone("minilm")).save_pretrained(folder)
+    config = transformers.BertConfig(
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=64,
+        initializer_range=0.1,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        transformers.BertModel(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    """The folder of real data sets, where there is one."""
+    home = os.environ.get("FEWSHOT_DATA")
+    if not home:
+        pytest.skip("FEWSHOT_DATA is not set")
+    return Path(home)
+
+
+@pytest.fixture
+def make_learner(tiny_backbone: str) -> LearnerMaker:
+    """Builds a learner on the tiny backbone whose adapters have left their initial zeros."""
+
+    def make(**changes: object) -> LoraEncoder:
+        options: dict[str, object] = {
+            "backbone": tiny_backbone,
+            "lora": Lora(layers="last:2"),
+            "dtype": "float32",
+        }
+        learner = LoraEncoder(**(options | changes))  # type: ignore[arg-type]
+        generator = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for name, value in learner.adapter().items():
+                if name.endswith(".B"):
+                    value.copy_(0.1 * torch.randn(value.shape, generator=generator))
+        return learner
+
+    return make
+
+
+def attribute_episodes(count: int, way: int = 3, shot: int = 2, queries: int = 2) -> list[Episode]:
+    """Short attribute episodes."""
+    family = Attributes(way=way, shot=shot, queries=queries, mentions=3)
+    return list(episodes(family, "train", 0, range(count)))

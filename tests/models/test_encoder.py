@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import LearnerMaker
+
+from fewshot.algorithms.algorithm import collate
+from fewshot.errors import InputError
+from fewshot.models.backbone import find_backbone
+from fewshot.models.encoder import LoraEncoder
+from fewshot.models.stack import Stack
+from fewshot.tasks.family import episodes
+
+
+@pytest.mark.data
+def test_padding_is_under_a_quarter_on_banking77(make_learner: LearnerMaker, data_folder: Path) -> None:
+    from fewshot.tasks.nway import NWayKShot
+
+    learner = make_learner()
+    family = NWayKShot(source=str(data_folder / "banking77"))
+    tokens = padded = 0
+    for first in range(0, 40, 4):
+        for batch in collate(learner, list(episodes(family, "train", 0, range(first, first + 4)))):
+            tokens += batch.inputs.tokens
+            padded += batch.inputs.padded_tokens
+    assert 1 - tokens / padded < 0.25
+
+
+def test_padding_does_not_change_features(make_learner: LearnerMaker) -> None:
+    learner = make_learner()
+    texts = [("short", None), ("a text that is quite a bit longer than the other one", None)]
+    with torch.no_grad():
+        together = learner.features(Stack({}), learner.batch(texts, [0, 0], [0, 0], [1]))
+        alone = [learner.features(Stack({}), learner.batch([text], [0], [0], [1])) for text in texts]
+    assert torch.allclose(together, torch.cat(alone), atol=1e-5)
+
+
+def test_pairs_are_read_as_pairs(make_learner: LearnerMaker) -> None:
+    batch = make_learner().batch([("a question", "an answer")], [0], [0], [1])
+    (bucket,) = batch.inputs.buckets
+    assert bucket.types is not None
+    assert bucket.types.unique().tolist() == [0, 1]
+
+
+def test_long_texts_are_cut(make_learner: LearnerMaker) -> None:
+    batch = make_learner(max_length=16).batch([("word " * 100, None)], [0], [0], [1])
+    assert batch.inputs.tokens == 16
+
+
+def test_pooling_cls_is_the_first_state(make_learner: LearnerMaker) -> None:
+    learner = make_learner(pooling="cls")
+    batch = learner.batch([("one two three", None)], [0], [0], [1])
+    with torch.no_grad():
+        states = learner._hidden(Stack({}), batch.inputs.buckets[0])
+        assert torch.equal(learner.features(Stack({}), batch)[0], states[0, 0])
+
+
+@pytest.mark.parametrize("name", ["scale", "max_length", "head_ways"])
+def test_sizes_must_be_positive(make_learner: LearnerMaker, name: str) -> None:
+    with pytest.raises(InputError, match=f"model.{name} is too small"):
+        make_learner(**{name: 0})
+
+
+def test_a_backbone_that_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError) as error:
+        LoraEncoder(backbone="nobody/no-such-model")
+    assert str(error.value) == (
+        "the backbone 'nobody/no-such-model' was not found\n"
+        "  where:  model.backbone\n"
+        "  got:    HF_HUB_OFFLINE is set and it is not in the cache\n"
+        "  needed: a folder with a model, 'minilm', or the id of a model that the hub can be asked for\n"
+        "  do:     check the spelling and the connection, or download it to a folder first"
+    )
+
+
+def test_a_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the folder holds no model"):
+        find_backbone(str(tmp_path))
+
+
+def test_a_folder_with_a_broken_model(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "no-such-type"}')
+    with pytest.raises(InputError, match="could not be loaded"):
+        LoraEncoder(backbone=str(tmp_path))

@@ -1,0 +1,159 @@
+from pathlib import Path
+
+import peft
+import pytest
+import torch
+import transformers
+from conftest import LearnerMaker, attribute_episodes
+
+from fewshot.algorithms.algorithm import collate
+from fewshot.errors import InputError
+from fewshot.models.encoder import LoraEncoder
+from fewshot.models.lora import ADAPTER, low_rank
+from fewshot.models.lora_settings import Lora
+from fewshot.models.stack import Stack
+
+
+@pytest.mark.parametrize("counts", [(2, 2, 2), (1, 3, 2), (0, 6, 0)])
+def test_each_row_meets_the_matrices_of_its_task(counts: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(6, 4, 5, generator=generator)
+    down, up = torch.randn(3, 2, 5, generator=generator), torch.randn(3, 7, 2, generator=generator)
+    found = low_rank(x, down, up, counts)
+    tasks = [task for task, count in enumerate(counts) for _ in range(count)]
+    for row, task in enumerate(tasks):
+        assert torch.allclose(found[row], x[row] @ down[task].T @ up[task].T, atol=1e-6)
+
+
+def test_each_slice_of_a_stack_is_pefts_own_forward(make_learner: LearnerMaker) -> None:
+    learner = make_learner()
+    support, _ = collate(learner, attribute_episodes(3))
+    generator = torch.Generator().manual_seed(2)
+    tensors = {
+        name: torch.randn(3, *value.shape, generator=generator) * 0.2
+        for name, value in learner.adapter().items()
+    }
+    stacked = learner.features(Stack(tensors), support)
+    for task in range(3):
+        with torch.no_grad():
+            for name, value in learner.adapter().items():
+                value.copy_(tensors[name][task])
+            plain = torch.cat(
+                [learner._pool(learner._run(bucket), bucket.mask) for bucket in support.inputs.buckets]
+            )[support.inputs.restore]
+        rows = support.task == task
+        assert torch.allclose(stacked[rows], plain[rows], atol=1e-5)
+
+
+def test_without_matrices_the_backbone_is_untouched(make_learner: LearnerMaker, tiny_backbone: str) -> None:
+    learner = make_learner()
+    support, _ = collate(learner, attribute_episodes(1))
+    untouched = transformers.AutoModel.from_pretrained(tiny_backbone).eval()
+    with torch.no_grad():
+        expected = torch.cat(
+            [
+                learner._pool(untouched(input_ids=b.ids, attention_mask=b.mask).last_hidden_state, b.mask)
+                for b in support.inputs.buckets
+            ]
+        )[support.inputs.restore]
+        assert torch.allclose(learner.features(Stack({}), support), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layers", "numbers"),
+    [("all", {0, 1, 2}), ("last:2", {1, 2}), ("first:1", {0}), ("0,2", {0, 2})],
+)
+def test_layers_are_chosen(make_learner: LearnerMaker, layers: str, numbers: set[int]) -> None:
+    names = make_learner(lora=Lora(layers=layers, modules=("query",))).adapter()
+    assert {int(name.split(".")[2]) for name in names} == numbers
+    assert all(".query." in name for name in names)
+
+
+def test_only_the_adapter_and_the_head_are_trainable(make_learner: LearnerMaker) -> None:
+    learner = make_learner(lora=Lora(rank=4, modules=("query",), layers="last:1"))
+    trainable = {name: tuple(p.shape) for name, p in learner.named_parameters() if p.requires_grad}
+    assert sorted(trainable.values()) == [(), (4, 32), (32, 4)]
+
+
+@pytest.mark.parametrize("layers", ["last:4", "last:0", "7", "some", ""])
+def test_layers_that_are_not_there_are_refused(make_learner: LearnerMaker, layers: str) -> None:
+    with pytest.raises(InputError) as error:
+        make_learner(lora=Lora(layers=layers))
+    assert str(error.value) == (
+        "these layers cannot be adapted\n"
+        "  where:  model.lora.layers\n"
+        f"  got:    {layers!r}\n"
+        "  needed: 'all', 'last:n' or 'first:n' (n from 1 to 3), or numbers up to 2"
+    )
+
+
+def test_an_unknown_module_is_named_with_the_nearest(make_learner: LearnerMaker) -> None:
+    with pytest.raises(InputError) as error:
+        make_learner(lora=Lora(modules=("qeury",)))
+    assert str(error.value) == (
+        "the backbone has no linear module 'qeury'\n"
+        "  where:  model.lora.modules, BertModel\n"
+        "  got:    qeury\n"
+        "  needed: names among dense, key, query, value\n"
+        "  do:     did you mean 'query'?"
+    )
+
+
+def test_the_same_seed_gives_the_same_matrices(make_learner: LearnerMaker) -> None:
+    first, again, other = (make_learner(lora=Lora(seed=seed)).adapter() for seed in (3, 3, 4))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # PEFT asks by an old name
+def test_a_saved_adapter_is_pefts(make_learner: LearnerMaker, tiny_backbone: str, tmp_path: Path) -> None:
+    learner = make_learner()
+    learner.save_adapter(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+    base = transformers.AutoModel.from_pretrained(tiny_backbone)
+    loaded = peft.PeftModel.from_pretrained(base, str(tmp_path)).eval()
+    ids = torch.tensor([[101, 2023, 2003, 102]])
+    with torch.no_grad():
+        ours = learner.peft.get_base_model()(input_ids=ids).last_hidden_state
+        theirs = loaded(input_ids=ids).last_hidden_state
+    assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_saved_adapter_comes_back(make_learner: LearnerMaker, tmp_path: Path) -> None:
+    saved = make_learner()
+    saved.save_adapter(tmp_path)
+    fresh = make_learner(lora=Lora(layers="last:2", seed=9))
+    fresh.load_adapter(tmp_path)
+    assert all(torch.equal(value, fresh.adapter()[name]) for name, value in saved.adapter().items())
+
+
+def test_the_layer_is_plain_peft_while_no_stack_is_active(make_learner: LearnerMaker) -> None:
+    layer = next(iter(make_learner()._lora.layers.values()))
+    x = torch.randn(2, 3, 32, generator=torch.Generator().manual_seed(0))
+    a, b = layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
+    expected = layer.base_layer(x) + layer.scaling[ADAPTER] * x @ a.T @ b.T
+    assert torch.allclose(layer(x), expected, atol=1e-6)
+
+
+def test_minilm_is_the_published_model() -> None:
+    import hashlib
+
+    from fewshot.models.backbone import find_backbone
+
+    weights = Path(find_backbone("minilm")) / "model.safetensors"
+    published = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == published
+
+
+def test_minilm_has_sensible_features() -> None:
+    learner = LoraEncoder()
+    texts = [("a cat sleeps", None), ("a kitten is sleeping", None), ("the stock market fell", None)]
+    batch = learner.batch(texts, [0, 0, 0], [0, 0, 0], [1])
+    with torch.no_grad():
+        near, far = torch.nn.functional.normalize(learner.features(Stack({}), batch), dim=-1)[0] @ (
+            torch.nn.functional.normalize(learner.features(Stack({}), batch), dim=-1)[1:].T
+        )
+    assert near > far + 0.3
