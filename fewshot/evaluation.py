@@ -122,7 +122,7 @@ def _evaluate_together(
     seconds = (time.perf_counter() - started) / len(drawn)
     losses = task_losses(scores, query).tolist()
     after = _scores_by_task(scores, query)
-    before = _scores_by_task(algorithm.before(model, support)(query), query)
+    before = _scores_by_task(algorithm.before(model, support)(query), query) if algorithm.adapts else after
     return [
         TaskResult(numbers[t], drawn[t], after[t], before[t], losses[t], seconds) for t in range(len(drawn))
     ]

@@ -74,7 +74,7 @@ class Validation:
         patience: training stops after this many validations without a better one; 0 never stops.
     """
 
-    every: int = 20
+    every: int = 40
     episodes: int = 24
     patience: int = 5
 

@@ -51,6 +51,7 @@ class Algorithm(nn.Module, ABC):
     """A way of learning T tasks at once; its own parameters are meta-parameters too."""
 
     trainable = False  # whether it has a `meta_step`
+    adapts = True  # whether `before` differs from what `adapt` gives
     lr_factor = 1.0  # the outer rate of its own parameters, in units of the adapter's
 
     def prepare(self, learner: Learner) -> str:

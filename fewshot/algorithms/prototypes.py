@@ -17,12 +17,10 @@ from fewshot.models.stack import Stack
 class FrozenPrototypes(Algorithm):
     """Cosine to the class prototypes of the backbone without any adapter."""
 
+    adapts = False
+
     def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
         """Prototypes as the rows of a linear head."""
         with torch.no_grad():
             weight = prototypes(learner.features(Stack({}), support), support)
         return Adapted(learner, Stack({WEIGHT: weight, BIAS: weight.new_zeros(weight.shape[:2])}))
-
-    def before(self, learner: Learner, support: TaskBatch) -> Predictor:
-        """The same: nothing is adapted."""
-        return self.adapt(learner, support)

@@ -28,6 +28,8 @@ class FrozenRidge(Algorithm):
         strength: lambda, the weight of the penalty.
     """
 
+    adapts = False
+
     def __init__(self, strength: float = 0.1) -> None:
         super().__init__()
         if not strength > 0:
@@ -48,10 +50,6 @@ class FrozenRidge(Algorithm):
             scale = learner.head.log_scale.exp()
             bias = torch.stack([bias for _, bias in solved]) * scale
         return Adapted(learner, Stack({WEIGHT: weight, BIAS: bias}))
-
-    def before(self, learner: Learner, support: TaskBatch) -> Predictor:
-        """The same: nothing is adapted."""
-        return self.adapt(learner, support)
 
 
 def ridge(features: Tensor, targets: Tensor, strength: float) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fewshot.data.example import Example
-from fewshot.data.sources import Columns, read_rows
+from fewshot.data.find import Columns
+from fewshot.data.sources import read_rows
 from fewshot.errors import InputError, listing, suggestion
 
 Indices = npt.NDArray[np.int64]

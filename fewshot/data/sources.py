@@ -10,7 +10,6 @@ import itertools
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from fewshot.data.find import Columns, data_file, find_source
 from fewshot.data.locate import (
     DELIMITERS,
     ending,
@@ -31,46 +31,6 @@ from fewshot.data.locate import (
 from fewshot.errors import InputError, listing, suggestion
 
 READERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which columns of the source hold the fields of an example.
-
-    Args:
-        text: the column with the text.
-        label: the column with the name (or the number) of the class.
-        text_pair: the column with the second text, for tasks on pairs.
-    """
-
-    text: str = "text"
-    label: str = "label"
-    text_pair: str | None = None
-
-    def fields(self) -> dict[str, str]:
-        """Field of `Example` -> column of the source."""
-        pair = {} if self.text_pair is None else {"text_pair": self.text_pair}
-        return {"text": self.text, "label": self.label} | pair
-
-
-def find_source(source: str) -> Path | None:
-    """The file or folder that `source` names; None where it can only be a hub id.
-
-    A bare name is looked for in the folder that the environment variable FEWSHOT_DATA names.
-    """
-    home = os.environ.get("FEWSHOT_DATA")
-    if home and "/" not in source and (Path(home) / source).exists():
-        return Path(home) / source
-    path = Path(source).expanduser()
-    return path if path.exists() else None
-
-
-def data_file(path: Path) -> Path | None:
-    """The one data file behind a path: itself, or `data.jsonl[.gz]` in a folder; None if there is none."""
-    if path.is_file():
-        return path
-    candidates = (path / "data.jsonl", path / "data.jsonl.gz")
-    return next((file for file in candidates if file.is_file()), None)
 
 
 def read_rows(source: str, columns: Columns | None = None) -> datasets.Dataset:

@@ -97,7 +97,7 @@ def _bucket(rows: Sequence[Tokens], task: Sequence[int], tasks: int, pad: int) -
     )
 
 
-def cut_buckets(lengths: Sequence[int], overhead: int = 128) -> list[list[int]]:
+def cut_buckets(lengths: Sequence[int], overhead: int = 256) -> list[list[int]]:
     """Groups rows by length so that padding plus a fixed cost for each bucket is least.
 
     Dynamic programming over the distinct lengths: `cost(b) = cost(a) + overhead + L_b * rows(a, b]`.

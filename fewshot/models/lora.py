@@ -46,9 +46,10 @@ class StackedLinear(PeftLinear):
         result: Tensor = self.base_layer(x, *args, **kwargs)
         if f"{self.key}.A" not in self.active.stack:
             return result
-        down, up = self.active.stack[f"{self.key}.A"], self.active.stack[f"{self.key}.B"]
-        delta = self.scaling[ADAPTER] * low_rank(x.to(down.dtype), down, up, self.active.counts)
-        adapted: Tensor = result + delta.to(result.dtype)
+        # scaled and cast here, where it is small; the stack itself stays float32
+        down = self.active.stack[f"{self.key}.A"].to(x.dtype)
+        up = (self.scaling[ADAPTER] * self.active.stack[f"{self.key}.B"]).to(x.dtype)
+        adapted: Tensor = result + low_rank(x, down, up, self.active.counts)
         return adapted
 
 

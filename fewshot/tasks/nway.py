@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fewshot.data.find import Columns, find_source
 from fewshot.data.pool import Pool
-from fewshot.data.sources import Columns, find_source
 from fewshot.data.split import SIDES, ClassSplit, Side, split_classes
 from fewshot.errors import InputError
 from fewshot.tasks.episode import Episode

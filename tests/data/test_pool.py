@@ -7,8 +7,8 @@ import datasets
 import pytest
 
 from fewshot.data.example import Example
+from fewshot.data.find import Columns
 from fewshot.data.pool import Pool
-from fewshot.data.sources import Columns
 from fewshot.errors import InputError
 
 EXAMPLES = [

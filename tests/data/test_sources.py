@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fewshot.data.sources import Columns, read_rows
+from fewshot.data.find import Columns
+from fewshot.data.sources import read_rows
 from fewshot.errors import InputError
 
 Row = dict[str, object]

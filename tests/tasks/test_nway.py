@@ -6,7 +6,7 @@ from typing import Any
 import datasets
 import pytest
 
-from fewshot.data.sources import Columns
+from fewshot.data.find import Columns
 from fewshot.data.split import SIDES, ClassSplit, Side
 from fewshot.errors import InputError
 from fewshot.tasks.family import episodes
@@ -45,7 +45,7 @@ def seen(family: NWayKShot, side: Side) -> list[str]:
 def test_each_side_uses_the_classes_of_its_fold(
     side: Side, split: ClassSplit, fold: str, source: Path
 ) -> None:
-    assert seen(NWayKShot(str(source), way=3, split=split), side) == FOLDS[fold][side]
+    assert seen(NWayKShot(str(source), way=3, shot=1, split=split), side) == FOLDS[fold][side]
 
 
 def test_a_data_file_has_the_folds_of_its_folder(source: Path) -> None:
@@ -100,7 +100,7 @@ def test_pairs_of_texts_reach_the_episode(source: Path) -> None:
 
 def test_a_bare_name_is_found_in_fewshot_data(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEWSHOT_DATA", str(source.parent))
-    assert seen(NWayKShot("talk", way=3), "train") == FOLDS["01"]["train"]
+    assert seen(NWayKShot("talk", way=3, shot=1), "train") == FOLDS["01"]["train"]
 
 
 # What cannot be drawn is refused before any episode

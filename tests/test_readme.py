@@ -1,0 +1,81 @@
+"""The examples of the README run as they stand."""
+
+import csv
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fewshot.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUICK = {
+    "train": [
+        "--training.steps=1", "--training.meta_batch=2", "--validation.every=1", "--validation.episodes=2",
+        "--evaluation.episodes=2",
+    ],
+    "evaluate": ["--evaluation.episodes=2"],
+    "compare": ["--evaluation.episodes=2"],
+}  # fmt: skip
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands(section: str) -> list[list[str]]:
+    """The `fewshot` lines of a section's first shell block, as words."""
+    text = README.split(f"## {section}\n")[1].split("\n## ")[0]
+    (block,) = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    return [shlex.split(line, comments=True)[1:] for line in block.splitlines() if line.startswith("fewshot")]
+
+
+def run(section: str, tiny_backbone: str) -> None:
+    lines = commands(section)
+    assert len(lines) >= 2
+    for words in lines:
+        backbone = [f"--model.backbone={tiny_backbone}"] if words[0] == "train" else []
+        assert main([*words, *QUICK[words[0]], *backbone]) == 0, words
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory that has the benchmark configurations."""
+    shutil.copytree(ROOT / "benchmarks" / "configs", tmp_path / "benchmarks" / "configs")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_python_example_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = blocks("python")
+    exec(compile(example, "README.md", "exec"), {})
+    accuracy = float(capsys.readouterr().out.split()[0])
+    assert accuracy > 0.5  # chance is a third
+
+
+@pytest.mark.data
+def test_the_intent_example_runs(place: Path, data_folder: Path, tiny_backbone: str) -> None:
+    run("Intents from one example each", tiny_backbone)
+
+
+def test_the_example_on_your_own_data_runs(place: Path, tiny_backbone: str) -> None:
+    with (place / "questions.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["question", "topic"])
+        writer.writerows([f"question {n} on {topic}", topic] for topic in "abcdefghij" for n in range(8))
+    run("Your own data", tiny_backbone)
+
+
+def test_every_file_that_the_tree_names_is_there() -> None:
+    tree = README.split("## Files\n")[1].split("```")[1]
+    names = re.findall(r"[a-z_0-9]+\.(?:py|md)", tree)
+    present = {path.name for path in ROOT.rglob("*.py") if ".venv" not in path.parts} | {"LOG.md"}
+    assert names
+    assert set(names) <= present
+
+
+def test_no_placeholder_is_left() -> None:
+    assert not re.search(r"@[A-Z_0-9]+@", README)
