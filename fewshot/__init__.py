@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from fewshot.algorithms.maml import MAML
     from fewshot.data.example import Example
     from fewshot.evaluation import Evaluation, evaluate
+    from fewshot.models.compute import Compute
     from fewshot.models.encoder import LoraEncoder
     from fewshot.models.lora_settings import Lora
     from fewshot.tasks.attributes import Attributes
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "MAML": "algorithms.maml",
+    "Compute": "models.compute",
     "Example": "data.example",
     "Evaluation": "evaluation",
     "evaluate": "evaluation",
@@ -36,6 +38,7 @@ _HOME = {
 __all__ = [
     "MAML",
     "Attributes",
+    "Compute",
     "Episode",
     "Evaluation",
     "Example",

@@ -90,7 +90,7 @@ def resolved(parser: ArgumentParser, parsed: Namespace, model: Learner) -> str:
     return _text(parser, parsed, model.resolved())
 
 
-def _text(parser: ArgumentParser, parsed: Namespace, model: Mapping[str, str]) -> str:
+def _text(parser: ArgumentParser, parsed: Namespace, model: Mapping[str, Any]) -> str:
     """The values of every part as YAML, those of `model` changed."""
     everything = yaml.safe_load(parser.dump(parsed, skip_validation=True))
     values = {field.name: everything[field.name] for field in dataclasses.fields(Parts)}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.lora_settings import Lora
 from fewshot.tasks.attributes import Attributes
@@ -55,7 +56,7 @@ def make_learner(tiny_backbone: str) -> LearnerMaker:
         options: dict[str, object] = {
             "backbone": tiny_backbone,
             "lora": Lora(layers="last:2"),
-            "dtype": "float32",
+            "compute": Compute(dtype="float32"),
         }
         learner = LoraEncoder(**(options | changes))  # type: ignore[arg-type]
         generator = torch.Generator().manual_seed(1)

@@ -255,6 +255,23 @@ def test_a_model_that_is_nowhere(cli: Cli, tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "run").exists()
 
 
+def test_without_learn2learn_nothing_is_written(
+    cli: Cli, small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.delitem(sys.modules, "learn2learn", raising=False)
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "learn2learn" else find(name, *rest)
+    )
+    code, _, err = cli("train", *small, "--out", tmp_path / "run")
+    assert code == 1
+    assert err.startswith("error: learn2learn is not installed; the inner loop is built on it\n")
+    assert "learn2learn==0.2.0" in err
+    assert not (tmp_path / "run").exists()
+
+
 FULL_DISK = """
 import resource, sys
 from fewshot.cli import main

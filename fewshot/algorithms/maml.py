@@ -60,10 +60,11 @@ class MAML(Algorithm):
 
     def prepare(self, learner: Learner) -> str:
         """Makes one rate for each tensor of the stack, and sees to the second derivative."""
+        learn2learn.load()  # if it is missing, this is the time to say so
         if self.learn_inner_lr:
-            start = math.log(self.inner_lr)
+            start = torch.tensor(math.log(self.inner_lr), device=learner.device)
             names = [*learner.adapter(), *learner.head.names]
-            self.log_rates.update({_key(name): nn.Parameter(torch.tensor(start)) for name in names})
+            self.log_rates.update({_key(name): nn.Parameter(start.clone()) for name in names})
         return learner.require_double_backward() if self.order == 2 else ""
 
     def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:

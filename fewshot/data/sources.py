@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
+import huggingface_hub
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -72,6 +73,28 @@ def _quiet() -> Iterator[None]:
         datasets.logging.set_verbosity(level)
         if shown:
             datasets.enable_progress_bars()
+
+
+def _reachable(source: str) -> bool:
+    """Whether the hub answers for a data set, by one request; `datasets` would try for half a minute."""
+    if datasets.config.HF_HUB_OFFLINE:
+        return False
+    try:
+        huggingface_hub.HfApi().dataset_info(source, timeout=10)
+    except Exception:  # whatever the reason, the cache is all that is left
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
+    """Inside, `datasets` looks in its cache alone."""
+    before = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before
 
 
 def _read_file(file: Path) -> datasets.Dataset:
@@ -135,7 +158,7 @@ def _said(error: BaseException) -> str:
 
 def _load_dataset(source: str, path: Path | None) -> datasets.Dataset:
     try:
-        with _quiet():
+        with _quiet(), contextlib.nullcontext() if path or _reachable(source) else _offline():
             parts = datasets.load_dataset(str(path or source))
         rows = datasets.concatenate_datasets(list(parts.values()))
         rows.data.validate(full=True)

@@ -23,13 +23,13 @@ class ClassSplit:
     `splits.json`, else the fractions 0.5 / 0.2 / 0.3.
 
     Args:
-        fold: a fold of the source's `splits.json`, such as '01'.
+        fold: a fold of the source's `splits.json`, such as '01' (1 finds it too: YAML reads 01 so).
         lists: the class names of each side: {train: [...], valid: [...], test: [...]}.
         fractions: shares of the classes for train, valid and test.
         seed: for drawing the classes when `fractions` are used.
     """
 
-    fold: str | None = None
+    fold: str | int | None = None
     lists: dict[str, list[str]] | None = None
     fractions: tuple[float, float, float] | None = None
     seed: int = 0
@@ -88,18 +88,24 @@ def _published(folder: Path | None) -> Mapping[str, Mapping[str, list[str]]]:
         ) from error
 
 
-def _from_fold(fold: str | None, published: Mapping[str, Mapping[str, list[str]]], source: str) -> Classes:
-    if fold is not None and fold not in published:
+def _from_fold(
+    fold: str | int | None, published: Mapping[str, Mapping[str, list[str]]], source: str
+) -> Classes:
+    names = list(published) if fold is None else [name for name in published if _same(name, fold)]
+    if not names:
         raise InputError(
             f"unknown fold {fold!r}",
             where=f"splits.json of {source}",
             got=f"the folds {listing(published)}" if published else "no published class split",
             needed="a fold that it names",
-            fix=f"{suggestion(fold, published)} (in YAML, quote it)"
-            if published
-            else "use lists or fractions",
+            fix=suggestion(str(fold), published) if published else "use lists or fractions",
         )
-    return _from_lists(published[fold or next(iter(published))], source)
+    return _from_lists(published[names[0]], source)
+
+
+def _same(name: str, fold: str | int) -> bool:
+    """Whether `fold` names this fold; as numbers, 1 is '01'."""
+    return name == str(fold) or (name.isdigit() and str(fold).isdigit() and int(name) == int(fold))
 
 
 def _from_lists(lists: Mapping[str, Sequence[str]], source: str) -> Classes:

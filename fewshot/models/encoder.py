@@ -1,21 +1,21 @@
 """A pretrained encoder with LoRA on a task axis: the learner of the project."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from fewshot.errors import InputError
 from fewshot.models.batch import TaskBatch
+from fewshot.models.compute import Compute
 from fewshot.models.encode import Bucket, bucketed
 from fewshot.models.heads import HEADS, PerClassHead
 from fewshot.models.learner import Learner, Text
 from fewshot.models.lora_settings import Lora
-from fewshot.models.precision import choose_dtype
 from fewshot.models.prefix import FrozenPrefix
 from fewshot.models.stack import Stack
 
@@ -32,9 +32,7 @@ class LoraEncoder(Learner):
         scale: initial factor before the cosine scores; meta-learned from there.
         pooling: how token states become the row's feature: 'mean' over tokens, or 'cls', the first.
         max_length: tokens of a text that are read.
-        attention: 'auto' takes eager attention on a CPU and for second order, which needs it, else sdpa.
-        dtype: of the frozen weights; 'auto' takes bfloat16 where this machine multiplies it faster.
-            Adapters and head are float32 in any case.
+        compute: device, precision and attention of the backbone.
     """
 
     def __init__(
@@ -46,8 +44,7 @@ class LoraEncoder(Learner):
         scale: float = 10.0,
         pooling: Literal["mean", "cls"] = "mean",
         max_length: int = 128,
-        attention: Literal["auto", "eager", "sdpa"] = "auto",
-        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+        compute: Compute = Compute(),
     ) -> None:
         super().__init__()
         # here, not above: these two take seconds to import, and `--help` needs neither
@@ -55,11 +52,8 @@ class LoraEncoder(Learner):
         from fewshot.models.lora import LoraAdapter
 
         _check_positive(scale=scale, max_length=max_length, head_ways=head_ways)
-        # short texts: on a CPU the fused kernels of sdpa took 1.2 times as long as eager (1.9 in bfloat16)
-        fastest = "sdpa" if torch.cuda.is_available() else "eager"
-        self.attention = fastest if attention == "auto" else attention
-        self._attention_is_free = attention == "auto"
-        self.dtype = choose_dtype(dtype)
+        self.dtype, self.attention = compute.chosen_dtype(), compute.chosen_attention()
+        self._attention_is_free = compute.attention == "auto"
         model, self.tokenizer = load_backbone(backbone, self.attention, self.dtype)
         self.pooling, self.max_length = pooling, max_length
         self._lora = LoraAdapter(model, lora, torch.Generator().manual_seed(lora.seed))
@@ -68,6 +62,8 @@ class LoraEncoder(Learner):
         kind = HEADS[head]
         options = {"way": head_ways} if kind is PerClassHead else {}
         self.head = kind(model.config.hidden_size, scale, **options)
+        self._compute = compute
+        self.to(compute.chosen_device())
 
     def batch(
         self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
@@ -100,10 +96,10 @@ class LoraEncoder(Learner):
         if not self._attention_is_free and self.attention != "eager":
             raise InputError(
                 "second order needs an attention that can be differentiated twice",
-                where="model.attention",
+                where="model.compute.attention",
                 got=self.attention,
                 needed="'eager' or 'auto' with algorithm.order 2",
-                fix="set model.attention to auto, or algorithm.order to 1",
+                fix="set model.compute.attention to auto, or algorithm.order to 1",
             )
         from fewshot.models.backbone import set_attention
 
@@ -119,9 +115,10 @@ class LoraEncoder(Learner):
             "padding": 1 - tokens / sum(batch.inputs.padded_tokens for batch in batches),
         }
 
-    def resolved(self) -> dict[str, str]:
+    def resolved(self) -> dict[str, Any]:
         """What arguments given as 'auto' became."""
-        return {"attention": self.attention, "dtype": str(self.dtype).removeprefix("torch.")}
+        chosen = {"dtype": str(self.dtype).removeprefix("torch."), "attention": self.attention}
+        return {"compute": asdict(self._compute) | chosen}
 
     def save_adapter(self, folder: Path) -> None:
         """The adapter's meta-parameters in PEFT's format."""
@@ -130,11 +127,6 @@ class LoraEncoder(Learner):
     def load_adapter(self, folder: Path) -> None:
         """Reads what `save_adapter` wrote."""
         self._lora.load(folder)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model lies."""
-        return self.head.log_scale.device
 
     def _hidden(self, stack: Stack, bucket: Bucket) -> Tensor:
         with self._lora.using(stack, bucket.counts), self._prefix.known(bucket.prefix):

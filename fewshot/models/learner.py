@@ -3,7 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from fewshot.models.batch import TaskBatch
@@ -21,6 +23,11 @@ class Learner(nn.Module, ABC):
     """
 
     head: Head
+
+    @property
+    def device(self) -> torch.device:
+        """Where the meta-parameters lie."""
+        return self.head.log_scale.device
 
     @abstractmethod
     def batch(
@@ -67,6 +74,6 @@ class Learner(nn.Module, ABC):
         """What the log should know of the batches of one step, such as their share of padding."""
         return {}
 
-    def resolved(self) -> dict[str, str]:
+    def resolved(self) -> dict[str, Any]:
         """Constructor arguments given as 'auto', and what they became."""
         return {}

@@ -10,6 +10,7 @@ from torch import Tensor
 from fewshot.algorithms.algorithm import collate
 from fewshot.algorithms.maml import MAML
 from fewshot.errors import InputError
+from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.lora_settings import Lora
 from fewshot.tasks.episode import Episode
@@ -42,7 +43,9 @@ def test_the_stack_has_the_outer_gradient_of_learn2learn_task_by_task(
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_on_minilm_in_single_precision_too(order: int) -> None:
-    learner = LoraEncoder(lora=Lora(layers="all", modules=("query", "value")), dtype="float32")
+    learner = LoraEncoder(
+        lora=Lora(layers="all", modules=("query", "value")), compute=Compute(dtype="float32")
+    )
     algorithm = MAML(order=order, inner_steps=3, inner_lr=0.1, learn_inner_lr=False)
     algorithm.prepare(learner)
     drawn = attribute_episodes(2)
@@ -51,7 +54,7 @@ def test_on_minilm_in_single_precision_too(order: int) -> None:
 
 
 def test_the_orders_differ(make_learner: LearnerMaker) -> None:
-    learner, drawn = make_learner(attention="eager"), attribute_episodes(2)
+    learner, drawn = make_learner(), attribute_episodes(2)
     first, second = (
         stacked_gradients(learner, drawn, MAML(order=order, inner_lr=0.5, learn_inner_lr=False))
         for order in (1, 2)
@@ -96,20 +99,20 @@ def test_second_order_takes_eager_attention_and_says_so(make_learner: LearnerMak
     learner.attention = "sdpa"
     said = MAML(order=2).prepare(learner)
     assert said == "attention: eager, since second order differentiates it twice"
-    assert learner.resolved() == {"attention": "eager", "dtype": "float32"}
+    assert learner.resolved() == {"compute": {"device": "auto", "dtype": "float32", "attention": "eager"}}
     config: Any = learner.peft.get_base_model().config
     assert config._attn_implementation == "eager"
 
 
 def test_second_order_refuses_sdpa(make_learner: LearnerMaker) -> None:
     with pytest.raises(InputError) as error:
-        MAML(order=2).prepare(make_learner(attention="sdpa"))
+        MAML(order=2).prepare(make_learner(compute=Compute(attention="sdpa")))
     assert str(error.value) == (
         "second order needs an attention that can be differentiated twice\n"
-        "  where:  model.attention\n"
+        "  where:  model.compute.attention\n"
         "  got:    sdpa\n"
         "  needed: 'eager' or 'auto' with algorithm.order 2\n"
-        "  do:     set model.attention to auto, or algorithm.order to 1"
+        "  do:     set model.compute.attention to auto, or algorithm.order to 1"
     )
 
 

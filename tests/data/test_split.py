@@ -103,7 +103,7 @@ def test_lists_are_taken_as_they_stand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fold", "advice"), [("1", "did you mean '01'?"), ("first", "choose one of: 01, 02")]
+    ("fold", "advice"), [("001x", "did you mean '01'?"), ("first", "choose one of: 01, 02")]
 )
 def test_an_unknown_fold_is_named(fold: str, advice: str, tmp_path: Path) -> None:
     assert complaint(ClassSplit(fold=fold), publish(tmp_path, {"kind": "class", "folds": FOLDS})) == (
@@ -111,8 +111,14 @@ def test_an_unknown_fold_is_named(fold: str, advice: str, tmp_path: Path) -> Non
         "  where:  splits.json of talk\n"
         "  got:    the folds 01, 02\n"
         "  needed: a fold that it names\n"
-        f"  do:     {advice} (in YAML, quote it)"
+        f"  do:     {advice}"
     )
+
+
+@pytest.mark.parametrize("fold", ["02", "2", 2])
+def test_a_fold_is_found_as_a_number_too(fold: str | int, tmp_path: Path) -> None:
+    folder = publish(tmp_path, {"kind": "class", "folds": FOLDS})
+    assert split(ClassSplit(fold=fold), folder) == split(ClassSplit(fold="02"), folder)
 
 
 def test_a_fold_without_a_published_split_is_refused() -> None:

@@ -8,6 +8,7 @@ from conftest import LearnerMaker, attribute_episodes
 
 from fewshot.algorithms.algorithm import collate
 from fewshot.models.backbone import find_backbone
+from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.lora_settings import Lora
 
@@ -31,7 +32,7 @@ def test_the_prefix_is_exact(kind: str, tmp_path: Path) -> None:
     model = transformers.AutoModel.from_config(CONFIGS[kind])  # type: ignore[no-untyped-call]
     model.save_pretrained(tmp_path)
     lora = Lora(layers="last:1", modules=MODULES.get(kind, ("query", "value")))
-    learner = LoraEncoder(backbone=str(tmp_path), lora=lora, dtype="float32")
+    learner = LoraEncoder(backbone=str(tmp_path), lora=lora, compute=Compute(dtype="float32"))
     support, _ = collate(learner, attribute_episodes(2))
     stack = learner.start(support)
     assert all(bucket.prefix is not None for bucket in support.inputs.buckets)
