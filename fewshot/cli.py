@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # so that a class of the user's is found by its import path
     try:
         return _run([word for word in words if word != "--debug"])
     except FewshotError as error:

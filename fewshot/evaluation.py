@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from fewshot.algorithms.algorithm import Algorithm, collate
@@ -26,7 +27,7 @@ class Evaluation:
     Args:
         episodes: how many.
         seed: which; the same seed gives the same episodes everywhere.
-        tasks_at_once: episodes adapted together; changes speed and memory, not results.
+        tasks_at_once: episodes adapted together; changes speed and memory, results by rounding only.
     """
 
     episodes: int = 600
@@ -45,7 +46,7 @@ class Evaluation:
 class TaskResult:
     """One adapted task: its scores, their values before adaptation, and the seconds it took.
 
-    Seconds are the wall time of adapting and predicting, shared evenly by the tasks of one batch.
+    Seconds are the wall time from the texts to the predictions, shared evenly by the tasks of one batch.
     """
 
     task: int
@@ -116,9 +117,11 @@ def summarise(results: Sequence[TaskResult]) -> dict[str, Any]:
 def _evaluate_together(
     model: Learner, algorithm: Algorithm, numbers: Sequence[int], drawn: Sequence[Episode]
 ) -> list[TaskResult]:
-    support, query = collate(model, drawn)
     started = time.perf_counter()
+    support, query = collate(model, drawn)
     scores = algorithm.adapt(model, support)(query)
+    if scores.is_cuda:
+        torch.cuda.synchronize()  # else the clock stops before the work does
     seconds = (time.perf_counter() - started) / len(drawn)
     losses = task_losses(scores, query).tolist()
     after = _scores_by_task(scores, query)

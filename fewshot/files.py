@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fewshot.errors import FewshotError
+from safetensors import SafetensorError
+
+from fewshot.errors import FewshotError, InputError
 
 
 @contextlib.contextmanager
@@ -20,24 +22,50 @@ def whole(path: Path) -> Iterator[Path]:
 
     Raises:
         FewshotError: the disk is full or cannot be written.
+        InputError: a folder where a file should be.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         if path.is_dir():
+            if not temporary.is_dir():
+                raise InputError(
+                    "a folder stands where a file should be written", where=path, needed="the name of a file"
+                )
             shutil.rmtree(path)
         temporary.replace(path)
-    except OSError as error:
-        raise FewshotError(
-            "a file could not be written",
-            where=path,
-            got=error.strerror or str(error),
-            needed="a writable disk with space left",
-            fix="free some space or choose another --out; what was written before is whole",
-        ) from error
+    except (OSError, SafetensorError) as error:
+        raise unwritable(path, error) from error
     finally:
         _remove(temporary)
+
+
+def unwritable(path: Path, error: OSError | SafetensorError) -> FewshotError:
+    """What to say of a file that could not be written."""
+    return FewshotError(
+        "a file could not be written",
+        where=path,
+        got=getattr(error, "strerror", None) or str(error),
+        needed="a writable disk with space left",
+        fix="free some space, then choose another --out or add --overwrite; what was written before is whole",
+    )
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a text file, the whole line or nothing of it.
+
+    Raises:
+        FewshotError: the disk is full or cannot be written.
+    """
+    size = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.truncate(path, size)
+        raise unwritable(path, error) from error
 
 
 def _remove(path: Path) -> None:

@@ -1,6 +1,7 @@
 """The run directory: what training leaves behind, file by file."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,26 @@ from typing import Any
 
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.checkpoint import save_meta
-from fewshot.errors import FewshotError, InputError
+from fewshot.errors import InputError
 from fewshot.evaluation import TaskResult, summarise
-from fewshot.files import write_csv, write_json, write_text
+from fewshot.files import append_line, write_csv, write_json, write_text
 from fewshot.models.learner import Learner
 from fewshot.versions import SCHEMA, versions
+
+
+def check_free(path: Path) -> None:
+    """Refuses to write where something stands.
+
+    Raises:
+        InputError: `path` exists.
+    """
+    if path.exists():
+        raise InputError(
+            "the output exists already",
+            where=path,
+            needed="a name that is free",
+            fix="choose another name, or add --overwrite to replace it",
+        )
 
 
 @dataclass(frozen=True)
@@ -26,18 +42,18 @@ class RunFolder:
     path: Path
 
     def create(self, config: str) -> None:
-        """Makes the directory with `run.json` (who wrote it) and `config.yaml`."""
+        """Makes the directory with `run.json` (who wrote it) and `config.yaml`.
+
+        Raises:
+            InputError: something of that name exists.
+        """
+        check_free(self.path)
         write_json(self.path / "run.json", {"schema": SCHEMA, "versions": versions()})
         write_text(self.path / "config.yaml", config)
 
     def log(self, line: dict[str, Any]) -> None:
         """Adds a line to `log.jsonl`."""
-        path = self.path / "log.jsonl"
-        try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError as error:
-            raise FewshotError("the log could not be written", where=path, got=error.strerror) from error
+        append_line(self.path / "log.jsonl", json.dumps(line))
 
     def write_meta(self, model: Learner, algorithm: Algorithm) -> None:
         """Writes the meta-parameters: `adapter/` and `meta.safetensors`."""
@@ -56,6 +72,21 @@ class RunFolder:
         """Writes `tasks.csv` and `summary.json` into the run or one of its evaluations."""
         write_csv(folder / "tasks.csv", [result.row() for result in results])
         write_json(folder / "summary.json", summary)
+
+    def remove(self) -> None:
+        """Removes a run, and nothing that is none.
+
+        Raises:
+            InputError: a file, or a folder that no run wrote.
+        """
+        if not (self.path / "run.json").is_file():
+            raise InputError(
+                "only a run is replaced",
+                where=self.path,
+                got="a folder without run.json" if self.path.is_dir() else "a file",
+                needed="a run directory of an earlier training, or a name that is free",
+            )
+        shutil.rmtree(self.path)
 
     def check_readable(self) -> None:
         """Refuses what is no finished run of a version that this one can read.

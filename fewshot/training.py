@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,7 +47,19 @@ class Training:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        limits = {"steps": 0, "meta_batch": 1, "lr": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "seed": 0}
+        limits = {
+            "steps": 0,
+            "meta_batch": 1,
+            "lr": 0,
+            "warmup": 0,
+            "weight_decay": 0,
+            "clip": 1e-6,
+            "seed": 0,
+        }
+        if self.warmup > 1:
+            raise InputError(
+                "training.warmup is too large", got=self.warmup, needed="a share of the steps, 0 to 1"
+            )
         for name, least in limits.items():
             if getattr(self, name) < least:
                 raise InputError(
@@ -69,7 +81,8 @@ class Validation:
     """Which meta-parameters are kept: those with the best accuracy on validation episodes.
 
     Args:
-        every: outer steps between two validations; 0 for none, then the last are kept.
+        every: outer steps between two validations, the last step is validated too; 0 for none, then
+            the last meta-parameters are kept.
         episodes: how many; always the same ones.
         patience: training stops after this many validations without a better one; 0 never stops.
     """
@@ -112,7 +125,7 @@ class _Best:
     values: dict[str, Tensor]
     accuracy: float = -1.0
     step: int = 0
-    worse: int = field(default=0)
+    worse: int = 0
 
 
 class Trainer:
@@ -144,15 +157,25 @@ class Trainer:
         self.training, self.validation, self.evaluation = training, validation, evaluation
         self._folder = RunFolder(Path(out)) if out is not None else None
         self._config = config or self._settings_alone
+        self._said: list[str] | None = None  # what the parts said when they were prepared
 
     def check(self) -> None:
-        """Draws the first episode of every side.
+        """Prepares the parts, and draws and starts the first episode of every side that is used.
 
         Raises:
-            InputError: one that cannot be drawn.
+            InputError: an episode that cannot be drawn, or that the model cannot take.
         """
+        if self._said is not None:
+            return
+        said = [self.algorithm.prepare(self.model), self.model.note()]
+        trains = self.algorithm.trainable and self.training.steps
+        used = {"train": trains, "valid": trains and self.validation.every, "test": True}
         for side in SIDES:
-            next(episodes(self.family, side, self.training.seed, [0]))
+            if used[side]:
+                support, _ = collate(self.model, list(episodes(self.family, side, self.training.seed, [0])))
+                with torch.no_grad():
+                    self.model.start(support)
+        self._said = said
 
     def fit(self) -> Run:
         """Trains, keeps the best meta-parameters, evaluates them on the test episodes.
@@ -163,25 +186,28 @@ class Trainer:
         """
         started = time.perf_counter()
         self.check()
-        said = self.algorithm.prepare(self.model)
         self._parameters = meta_parameters(self.model, self.algorithm)
         if self._folder:
             self._folder.create(self._config())
         if self.algorithm.trainable and self.training.steps:
-            self._train(said)
+            self._train()
+        if self._folder:
+            self._folder.write_meta(self.model, self.algorithm)
         results = evaluate(self.family, self.model, self.algorithm, self.evaluation, title="test episodes")
         return self._finish(results, time.perf_counter() - started)
 
-    def _train(self, said: str) -> None:
+    def _train(self) -> None:
         optimiser = self._optimiser()
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, self.training.factor)
         best = _Best(snapshot(self._parameters))
         with Progress("meta-training", self.training.steps) as progress:
-            progress.say(said)
+            for said in self._said or ():
+                progress.say(said)
             for step in range(self.training.steps):
                 line = self._step(step, optimiser)
                 scheduler.step()
-                due = self.validation.every and (step + 1) % self.validation.every == 0
+                every, last = self.validation.every, step + 1 == self.training.steps
+                due = every and (last or (step + 1) % every == 0)
                 if due:
                     line |= self._validate(step + 1, best)
                     progress.say(f"step {step + 1}: validation accuracy {line['valid_accuracy']:.3f}")
@@ -257,7 +283,6 @@ class Trainer:
         summary = RunFolder.summary(results, self.evaluation.seed, order, seconds)
         if folder:
             path = folder.path
-            folder.write_meta(self.model, self.algorithm)
             folder.write_results(path, results, summary)
         return Run(self.model, self.algorithm, results, summary, path)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from fewshot.errors import MissingPartError
 
+NAME = "learn2learn.algorithms"
 INSTALL = (
     'python -m pip install "setuptools<81" cython wheel numpy && python -m pip install --no-deps '
     '--no-build-isolation --config-settings="--global-option=build_ext" learn2learn==0.2.0'
@@ -25,7 +26,10 @@ def load() -> Any:
     Raises:
         MissingPartError: it is not installed; the message has the command that installs it.
     """
-    if "learn2learn" not in sys.modules:
+    if NAME in sys.modules:
+        return sys.modules[NAME]
+    ours = "learn2learn" not in sys.modules
+    if ours:
         spec = importlib.util.find_spec("learn2learn")
         if spec is None or spec.submodule_search_locations is None:
             raise MissingPartError(
@@ -37,6 +41,10 @@ def load() -> Any:
         package.__path__ = list(spec.submodule_search_locations)
         package.__spec__ = spec
         sys.modules["learn2learn"] = package
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it dates from 2021: escapes and imports that warn today
-        return importlib.import_module("learn2learn.algorithms")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it dates from 2021: escapes and imports that warn today
+            return importlib.import_module(NAME)
+    finally:
+        if ours:
+            del sys.modules["learn2learn"]  # somebody else's `import learn2learn` gets the real one

@@ -2,10 +2,10 @@
 
 Finn, Abbeel, Levine: Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks, ICML 2017,
 https://arxiv.org/abs/1703.03400. Learned rates, one for each tensor: Antoniou, Edwards, Storkey:
-How to train your MAML, ICLR 2019.
+How to train your MAML, ICLR 2019 (theirs differ by step too).
 
     theta_0 = theta,    theta_{k+1} = theta_k - alpha * grad L_support(theta_k),
-    meta-loss = sum over tasks of L_query(theta_K)
+    meta-loss = mean over tasks of L_query(theta_K)
 
 theta is the stack (adapters and head of all T tasks), alpha is `inner_lr`, K is `inner_steps`.
 Order 2 differentiates through the inner gradients, order 1 takes them as constants.

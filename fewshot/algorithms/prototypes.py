@@ -1,7 +1,7 @@
 """Nearest prototype on frozen features: the first baseline.
 
 Snell, Swersky, Zemel: Prototypical Networks for Few-shot Learning, NeurIPS 2017,
-https://arxiv.org/abs/1703.05175. A class is the unit-length mean of its support features; a query
+https://arxiv.org/abs/1703.05175. A class is the mean of its unit-length support features; a query
 belongs to the class of the largest cosine. No adapter, no training.
 """
 

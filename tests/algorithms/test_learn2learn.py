@@ -10,12 +10,13 @@ from fewshot.errors import MissingPartError
 def test_only_its_algorithms_are_imported() -> None:
     module = learn2learn.load()
     assert module.MAML.__module__ == "learn2learn.algorithms.maml"
+    assert "learn2learn" not in sys.modules
     assert "learn2learn.gym" not in sys.modules
     assert "learn2learn.vision" not in sys.modules
 
 
 def test_without_it_the_message_has_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "learn2learn", raising=False)
+    monkeypatch.delitem(sys.modules, "learn2learn.algorithms", raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingPartError) as error:
         learn2learn.load()

@@ -61,6 +61,14 @@ def test_sizes_must_be_positive(make_learner: LearnerMaker, name: str) -> None:
         make_learner(**{name: 0})
 
 
+def test_texts_longer_than_the_positions_are_refused(make_learner: LearnerMaker) -> None:
+    with pytest.raises(InputError) as error:
+        make_learner(max_length=4096)
+    assert str(error.value) == (
+        "model.max_length is too large\n  got:    4096\n  needed: at most 512 for this backbone"
+    )
+
+
 def test_a_backbone_that_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError) as error:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import peft
@@ -122,6 +123,19 @@ def test_a_saved_adapter_is_pefts(make_learner: LearnerMaker, tiny_backbone: str
     assert torch.allclose(ours, theirs, atol=1e-5)
 
 
+def test_an_adapter_of_another_rank_is_refused(make_learner: LearnerMaker, tmp_path: Path) -> None:
+    make_learner().save_adapter(tmp_path)
+    with pytest.raises(InputError, match="the saved adapter is another"):
+        make_learner(lora=Lora(rank=2, layers="last:2")).load_adapter(tmp_path)
+
+
+def test_the_adapter_of_minilm_names_the_published_model(tmp_path: Path) -> None:
+    LoraEncoder().save_adapter(tmp_path)
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "sentence-transformers/all-MiniLM-L6-v2"
+    assert config["target_modules"] == sorted(config["target_modules"])
+
+
 def test_a_saved_adapter_comes_back(make_learner: LearnerMaker, tmp_path: Path) -> None:
     saved = make_learner()
     saved.save_adapter(tmp_path)
@@ -141,11 +155,10 @@ def test_the_layer_is_plain_peft_while_no_stack_is_active(make_learner: LearnerM
 def test_minilm_is_the_published_model() -> None:
     import hashlib
 
-    from fewshot.models.backbone import find_backbone
+    from fewshot.models.backbone import MINILM_SHA256, find_backbone
 
     weights = Path(find_backbone("minilm")) / "model.safetensors"
-    published = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-    assert hashlib.sha256(weights.read_bytes()).hexdigest() == published
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == MINILM_SHA256
 
 
 def test_minilm_has_sensible_features() -> None:

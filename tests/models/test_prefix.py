@@ -43,6 +43,20 @@ def test_the_prefix_is_exact(kind: str, tmp_path: Path) -> None:
         assert torch.allclose(known, learner.features(stack, support), atol=1e-5)
 
 
+def test_a_backbone_that_cannot_be_cut_runs_whole_and_says_so(tmp_path: Path) -> None:
+    transformers.AutoTokenizer.from_pretrained(find_backbone("minilm")).save_pretrained(tmp_path)
+    config = transformers.MPNetConfig(**SMALL, vocab_size=30522)
+    model = transformers.AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+    model.save_pretrained(tmp_path)
+    lora = Lora(layers="last:1", modules=("q", "v"))
+    learner = LoraEncoder(backbone=str(tmp_path), lora=lora, compute=Compute(dtype="float32"))
+    assert learner.note() == (
+        "this backbone's layers cannot be passed over: its frozen ones run in every pass"
+    )
+    support, _ = collate(learner, attribute_episodes(1))
+    assert learner.features(learner.start(support), support).shape == (6, 32)
+
+
 def test_nothing_is_frozen_below_the_first_layer(make_learner: LearnerMaker) -> None:
     support, _ = collate(make_learner(lora=Lora(layers="all")), attribute_episodes(1))
     assert all(bucket.prefix is None for bucket in support.inputs.buckets)

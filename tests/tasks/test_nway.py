@@ -49,11 +49,11 @@ def test_each_side_uses_the_classes_of_its_fold(
 
 
 def test_a_data_file_has_the_folds_of_its_folder(source: Path) -> None:
-    assert seen(NWayKShot(str(source / "data.jsonl"), way=3), "valid") == FOLDS["01"]["valid"]
+    assert seen(NWayKShot(str(source / "data.jsonl"), way=3, shot=1), "valid") == FOLDS["01"]["valid"]
 
 
 def test_drawn_sides_are_disjoint_and_complete(source: Path) -> None:
-    family = NWayKShot(str(source), way=2, split=ClassSplit(fractions=(0.5, 0.25, 0.25), seed=1))
+    family = NWayKShot(str(source), way=2, split=ClassSplit(fractions=(0.5, 0.25, 0.25), seed=1), shot=1)
     sides = {side: seen(family, side) for side in SIDES}
     assert [len(sides[side]) for side in SIDES] == [6, 3, 3]
     assert sorted(label for side in SIDES for label in sides[side]) == TWELVE
@@ -66,7 +66,7 @@ def test_episodes_have_the_asked_shape(source: Path) -> None:
 
 
 def test_a_fresh_family_gives_the_same_episodes(source: Path) -> None:
-    first, second = (NWayKShot(str(source), way=3) for _ in range(2))
+    first, second = (NWayKShot(str(source), way=3, shot=1) for _ in range(2))
     in_order = list(episodes(first, "test", 3, range(5)))
     assert list(episodes(second, "test", 3, [4, 2])) == [in_order[4], in_order[2]]
 
@@ -76,10 +76,10 @@ def test_a_csv_file_gives_the_same_episodes(source: Path, tmp_path: Path) -> Non
     table = tmp_path / "talk.csv"
     table.write_text("intent,q\n" + "".join(f"{row['label']},{row['text']}\n" for row in lines))
     split = ClassSplit(fractions=(0.5, 0.25, 0.25))
-    family = NWayKShot(str(table), way=3, columns=Columns(text="q", label="intent"), split=split)
+    family = NWayKShot(str(table), way=3, columns=Columns(text="q", label="intent"), split=split, shot=1)
     for one, other in zip(
         episodes(family, "train", 0, range(5)),
-        episodes(NWayKShot(str(source), way=3, split=split), "train", 0, range(5)),
+        episodes(NWayKShot(str(source), way=3, split=split, shot=1), "train", 0, range(5)),
         strict=True,
     ):
         assert (one.support, one.query, one.classes) == (other.support, other.query, other.classes)
@@ -91,7 +91,7 @@ def test_pairs_of_texts_reach_the_episode(source: Path) -> None:
     file.write_text("\n".join(map(json.dumps, rows)))
     split = ClassSplit(lists={"train": ["yes", "no"]})
     columns = Columns(text="a", text_pair="b")
-    family = NWayKShot(str(file), way=2, queries=2, columns=columns, split=split)
+    family = NWayKShot(str(file), way=2, queries=2, columns=columns, split=split, shot=1)
     (episode,) = episodes(family, "train", 0, [0])
     assert [(e.text_pair or "").replace("b", "a") for e in episode.support] == [
         e.text for e in episode.support
@@ -176,7 +176,9 @@ def test_a_wrong_split_is_refused(split: dict[str, Any], what: str, source: Path
 
 
 def test_a_side_without_classes_is_refused_when_asked_for(source: Path) -> None:
-    family = NWayKShot(str(source), way=2, split=ClassSplit(lists={"train": TWELVE[:2], "test": TWELVE[2:4]}))
+    family = NWayKShot(
+        str(source), way=2, split=ClassSplit(lists={"train": TWELVE[:2], "test": TWELVE[2:4]}), shot=1
+    )
     with pytest.raises(InputError) as caught:
         family.split("valid")
     assert str(caught.value) == (
