@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from fewshot.models.compute import Compute
     from fewshot.models.encoder import LoraEncoder
     from fewshot.models.lora_settings import Lora
+    from fewshot.outer import Training, Validation
     from fewshot.tasks.attributes import Attributes
     from fewshot.tasks.episode import Episode
     from fewshot.tasks.family import TaskFamily
     from fewshot.tasks.nway import NWayKShot
-    from fewshot.training import Run, Trainer, Training, Validation
+    from fewshot.training import Run, Trainer
 
 _HOME = {
     "MAML": "algorithms.maml",
@@ -31,8 +32,8 @@ _HOME = {
     "NWayKShot": "tasks.nway",
     "Run": "training",
     "Trainer": "training",
-    "Training": "training",
-    "Validation": "training",
+    "Training": "outer",
+    "Validation": "outer",
 }
 
 __all__ = [

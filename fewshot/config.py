@@ -24,10 +24,10 @@ from fewshot.errors import InputError, nearest
 from fewshot.evaluation import Evaluation
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
+from fewshot.outer import Training, Validation
 from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.families import FAMILIES
 from fewshot.tasks.family import TaskFamily
-from fewshot.training import Training, Validation
 
 GROUPS: dict[str, type] = {"training": Training, "validation": Validation, "evaluation": Evaluation}
 

@@ -33,6 +33,23 @@ class MissingPartError(FewshotError):
     """A package that this work needs is not installed."""
 
 
+def require_at_least(group: str, settings: object, **limits: float) -> None:
+    """Checks fields of a settings object against their least values.
+
+    Args:
+        group: what the options of these settings begin with.
+        settings: the object.
+        limits: field -> least value.
+
+    Raises:
+        InputError: a value below its limit.
+    """
+    for name, least in limits.items():
+        value = getattr(settings, name)
+        if not value >= least:  # so written, NaN is refused too
+            raise InputError(f"{group}.{name} is too small", got=value, needed=f"{least} or more")
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` most likely stands for, or None."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

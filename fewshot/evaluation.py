@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fewshot.algorithms.algorithm import Algorithm, collate
 from fewshot.data.split import Side
-from fewshot.errors import InputError
+from fewshot.errors import require_at_least
 from fewshot.metrics import SCORES, Scores, over_tasks, task_scores
 from fewshot.models.batch import TaskBatch, task_losses
 from fewshot.models.learner import Learner
@@ -35,11 +35,7 @@ class Evaluation:
     tasks_at_once: int = 8
 
     def __post_init__(self) -> None:
-        for name, least in (("episodes", 1), ("seed", 0), ("tasks_at_once", 1)):
-            if getattr(self, name) < least:
-                raise InputError(
-                    f"evaluation.{name} is too small", got=getattr(self, name), needed=f"{least} or more"
-                )
+        require_at_least("evaluation", self, episodes=1, seed=0, tasks_at_once=1)
 
 
 @dataclass(frozen=True)

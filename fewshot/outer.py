@@ -1,0 +1,68 @@
+"""Settings of the outer loop: how long, how fast, and which meta-parameters are kept."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from fewshot.errors import InputError, require_at_least
+
+
+@dataclass(frozen=True)
+class Training:
+    """The outer loop.
+
+    Args:
+        steps: outer steps.
+        meta_batch: episodes in one outer step.
+        lr: rate of AdamW on the meta-parameters, at its highest.
+        schedule: how the rate falls after the warm-up: 'cosine' or 'linear' to 0, or 'constant'.
+        warmup: share of the steps in which the rate rises from 0.
+        weight_decay: of AdamW, on the adapter alone.
+        clip: the largest norm of the meta-gradient.
+        seed: which training and validation episodes are drawn.
+    """
+
+    steps: int = 80
+    meta_batch: int = 4
+    lr: float = 2e-3
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_at_least("training", self, steps=0, meta_batch=1, lr=0, warmup=0, weight_decay=0, seed=0)
+        require_at_least("training", self, clip=1e-6)  # 0 would stop every step
+        if self.warmup > 1:
+            raise InputError(
+                "training.warmup is too large", got=self.warmup, needed="a share of the steps, 0 to 1"
+            )
+
+    def factor(self, step: int) -> float:
+        """The rate of a step (from 0) as a share of `lr`."""
+        rise = self.warmup * self.steps
+        if step + 1 < rise:
+            return (step + 1) / rise
+        done = (step - rise) / max(1.0, self.steps - rise)
+        falling = {"cosine": 0.5 * (1 + math.cos(math.pi * done)), "linear": 1 - done, "constant": 1.0}
+        return min(1.0, falling[self.schedule])
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Which meta-parameters are kept: those with the best accuracy on validation episodes.
+
+    Args:
+        every: outer steps between two validations, the last step is validated too; 0 for none, then
+            the last meta-parameters are kept.
+        episodes: how many; always the same ones.
+        patience: training stops after this many validations without a better one; 0 never stops.
+    """
+
+    every: int = 40
+    episodes: int = 24
+    patience: int = 5
+
+    def __post_init__(self) -> None:
+        require_at_least("validation", self, every=0, episodes=1, patience=0)
