@@ -61,9 +61,10 @@ class RunFolder:
 
     @staticmethod
     def summary(
-        results: Sequence[TaskResult], seed: int, order: int | None, seconds: float
+        results: Sequence[TaskResult], seed: int, algorithm: Algorithm, seconds: float
     ) -> dict[str, Any]:
         """The content of `summary.json`."""
+        order = getattr(algorithm, "order", None)  # baselines have none
         head = {"schema": SCHEMA, "seed": seed, "order": order, "seconds": seconds}
         return head | summarise(results) | {"versions": versions()}
 

@@ -201,12 +201,10 @@ class Trainer:
         return {"valid_accuracy": accuracy, "valid_loss": loss}
 
     def _finish(self, results: list[TaskResult], seconds: float) -> Run:
-        order = getattr(self.algorithm, "order", None)
-        folder, path = self._folder, None
-        summary = RunFolder.summary(results, self.evaluation.seed, order, seconds)
-        if folder:
-            path = folder.path
-            folder.write_results(path, results, summary)
+        summary = RunFolder.summary(results, self.evaluation.seed, self.algorithm, seconds)
+        path = self._folder.path if self._folder else None
+        if path:
+            RunFolder.write_results(path, results, summary)
         return Run(self.model, self.algorithm, results, summary, path)
 
     def _settings_alone(self) -> str:

@@ -69,11 +69,7 @@ class LoraEncoder(Learner):
         self.head = kind(model.config.hidden_size, scale, **options)
         self._backbone, self._compute = backbone, compute
         self.to(compute.chosen_device())
-        (probe,) = (
-            bucketed(self._tokenise([("a probe", None), ("another one", None)]), [0, 0], 1)
-            .to(self.device)
-            .buckets
-        )
+        probe = bucketed(self._tokenise([("a probe", None)]), [0], 1).to(self.device).buckets[0]
         self._note = self._prefix.check(partial(self._run, probe))
 
     def batch(
