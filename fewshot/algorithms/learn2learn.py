@@ -16,7 +16,7 @@ from fewshot.errors import MissingPartError
 NAME = "learn2learn.algorithms"
 INSTALL = (
     'python -m pip install "setuptools<81" cython wheel numpy && python -m pip install --no-deps '
-    '--no-build-isolation --config-settings="--global-option=build_ext" learn2learn==0.2.0'
+    '--no-build-isolation --use-pep517 --config-settings="--global-option=build_ext" learn2learn==0.2.0'
 )
 
 
