@@ -59,7 +59,11 @@ def train(arguments: Sequence[str]) -> int:
     if not parsed.overwrite:
         check_free(out)
     parts = build(parser, parsed)
-    trainer = Trainer(**vars(parts), out=out, config=lambda: resolved(parser, parsed, parts.model))
+    trainer = Trainer(
+        **vars(parts),
+        out=out,
+        config=lambda: resolved(parser, parsed, parts.model, trainer.resolved()),
+    )
     trainer.check()
     if out.exists():
         RunFolder(out).remove()

@@ -85,22 +85,27 @@ def build(parser: ArgumentParser, parsed: Namespace) -> Parts:
     return Parts(**{name: built[name] for name in names})
 
 
-def resolved(parser: ArgumentParser, parsed: Namespace, model: Learner) -> str:
+def resolved(
+    parser: ArgumentParser, parsed: Namespace, model: Learner, training: Mapping[str, Any] | None = None
+) -> str:
     """The text of `config.yaml`: every value, with what 'auto' became."""
-    return _text(parser, parsed, model.resolved())
+    return _text(parser, parsed, model.resolved(), training or {})
 
 
-def _text(parser: ArgumentParser, parsed: Namespace, model: Mapping[str, Any]) -> str:
-    """The values of every part as YAML, those of `model` changed."""
+def _text(
+    parser: ArgumentParser, parsed: Namespace, model: Mapping[str, Any], training: Mapping[str, Any]
+) -> str:
+    """The values of every part as YAML, those of `model` and `training` changed."""
     everything = yaml.safe_load(parser.dump(parsed, skip_validation=True))
     values = {field.name: everything[field.name] for field in dataclasses.fields(Parts)}
     values["model"]["init_args"].update(model)
+    values["training"].update(training)
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def defaults(parser: ArgumentParser) -> str:
     """The default configuration as YAML."""
-    return _text(parser, parser.get_defaults(), {})
+    return _text(parser, parser.get_defaults(), {}, {})
 
 
 def known_options(parser: ArgumentParser) -> set[str]:

@@ -1,15 +1,19 @@
 """Adapts to test episodes and scores every one of them, before and after."""
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from fewshot.algorithms.algorithm import Algorithm, collate
+from fewshot.ahead import ahead
+from fewshot.algorithms.algorithm import Algorithm, ready
+from fewshot.chunks import Chunks
 from fewshot.data.split import Side
 from fewshot.errors import require_at_least
 from fewshot.metrics import SCORES, Scores, over_tasks, task_scores
@@ -88,13 +92,14 @@ def evaluate(
         title: what the progress bar says; no bar where it is empty.
     """
     results: list[TaskResult] = []
-    with Progress(title, settings.episodes) as progress:
-        for first in range(0, settings.episodes, settings.tasks_at_once):
-            numbers = range(first, min(first + settings.tasks_at_once, settings.episodes))
-            drawn = list(episodes(family, side, settings.seed, numbers))
-            results += _evaluate_together(model, algorithm, numbers, drawn)
+    drawn = ahead(episodes(family, side, settings.seed, range(settings.episodes)), settings.tasks_at_once)
+    with Progress(title, settings.episodes) as progress, contextlib.closing(drawn):
+        chunks = Chunks(model, settings.tasks_at_once, algorithm.takes_parts, progress.say)
+        while batch := list(islice(drawn, settings.tasks_at_once)):
+            numbers = range(len(results), len(results) + len(batch))
+            results += _evaluate_chunks(model, algorithm, numbers, batch, chunks)
             mean = sum(result.after.accuracy for result in results) / len(results)
-            progress.advance(len(numbers), f"accuracy {mean:.3f}")
+            progress.advance(len(batch), f"accuracy {mean:.3f}")
     return results
 
 
@@ -110,11 +115,28 @@ def summarise(results: Sequence[TaskResult]) -> dict[str, Any]:
     }
 
 
+def _evaluate_chunks(
+    model: Learner, algorithm: Algorithm, numbers: Sequence[int], drawn: Sequence[Episode], chunks: Chunks
+) -> list[TaskResult]:
+    """The tasks together, or in chunks where the memory does not hold them all."""
+
+    def work() -> list[TaskResult]:
+        size = chunks.tasks
+        cuts = [slice(first, first + size) for first in range(0, len(drawn), size)]
+        return [
+            result
+            for cut in cuts
+            for result in _evaluate_together(model, algorithm, numbers[cut], drawn[cut])
+        ]
+
+    return chunks.run(work, max(max(len(e.support), len(e.query)) for e in drawn))
+
+
 def _evaluate_together(
     model: Learner, algorithm: Algorithm, numbers: Sequence[int], drawn: Sequence[Episode]
 ) -> list[TaskResult]:
     started = time.perf_counter()
-    support, query = collate(model, drawn)
+    support, query = ready(model, drawn)
     scores = algorithm.adapt(model, support)(query)
     if scores.is_cuda:
         torch.cuda.synchronize()  # else the clock stops before the work does

@@ -19,6 +19,8 @@ class Training:
         warmup: share of the steps in which the rate rises from 0.
         weight_decay: of AdamW, on the adapter alone.
         clip: the largest norm of the meta-gradient.
+        tasks_at_once: episodes of a meta-batch that are adapted together; 'auto' takes as many as fit, by
+            measurement. Changes speed and memory, results by rounding only.
         seed: which training and validation episodes are drawn.
     """
 
@@ -29,9 +31,12 @@ class Training:
     warmup: float = 0.1
     weight_decay: float = 0.01
     clip: float = 1.0
+    tasks_at_once: int | Literal["auto"] = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.tasks_at_once != "auto":
+            require_at_least("training", self, tasks_at_once=1)
         require_at_least("training", self, steps=0, meta_batch=1, lr=0, warmup=0, weight_decay=0, seed=0)
         require_at_least("training", self, clip=1e-6)  # 0 would stop every step
         if self.warmup > 1:

@@ -1,7 +1,9 @@
 """The outer loop: meta-trains a learner on the episodes of a family."""
 
+import contextlib
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,16 @@ import torch
 import yaml
 from torch import Tensor
 
-from fewshot.algorithms.algorithm import Algorithm, collate
+from fewshot.ahead import ahead
+from fewshot.algorithms.algorithm import Algorithm, ready
 from fewshot.checkpoint import meta_parameters, restore, save_tensors, snapshot
+from fewshot.chunks import Chunks
 from fewshot.data.split import SIDES
+from fewshot.engine import Engine, MetaBatch, Outcome
 from fewshot.errors import FewshotError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
+from fewshot.memory import peak_memory
+from fewshot.models.compute import product_rate
 from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
 from fewshot.progress import Progress
@@ -81,24 +88,37 @@ class Trainer:
         self._folder = RunFolder(Path(out)) if out is not None else None
         self._config = config or self._settings_alone
         self._said: list[str] | None = None  # what the parts said when they were prepared
+        at_once = training.tasks_at_once
+        tasks = training.meta_batch if at_once == "auto" else min(at_once, training.meta_batch)
+        self.engine = Engine(model, algorithm, Chunks(model, tasks, algorithm.takes_parts))
 
     def check(self) -> None:
-        """Prepares the parts, and draws and starts the first episode of every side that is used.
+        """Prepares the parts, starts the first episode of every side, measures how many tasks fit at once.
 
         Raises:
-            InputError: an episode that cannot be drawn, or that the model cannot take.
+            InputError: an episode that cannot be drawn, that the model cannot take, or that does not fit.
         """
         if self._said is not None:
             return
-        said = [self.algorithm.prepare(self.model), self.model.note()]
+        said = [self.algorithm.prepare(self.model)]
         trains = self.algorithm.trainable and self.training.steps
         used = {"train": trains, "valid": trains and self.validation.every, "test": True}
         for side in SIDES:
             if used[side]:
-                support, _ = collate(self.model, list(episodes(self.family, side, self.training.seed, [0])))
+                drawn = list(episodes(self.family, side, self.training.seed, [0]))
                 with torch.no_grad():
-                    self.model.start(support)
-        self._said = said
+                    self.model.start(ready(self.model, drawn)[0])
+                if side == "train":
+                    self.engine.measure(drawn[0], self._most_at_once())
+        self._said = [*said, self.model.note()]
+
+    def _most_at_once(self) -> int | None:
+        """The most tasks of a chunk, to be measured; None where their number is given."""
+        return self.training.meta_batch if self.training.tasks_at_once == "auto" else None
+
+    def resolved(self) -> dict[str, Any]:
+        """Settings of the outer loop given as 'auto', and what they became."""
+        return {"tasks_at_once": self.engine.chunks.tasks}
 
     def fit(self) -> Run:
         """Trains, keeps the best meta-parameters, evaluates them on the test episodes.
@@ -123,11 +143,15 @@ class Trainer:
         optimiser = self._optimiser()
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, self.training.factor)
         best = _Best(snapshot(self._parameters))
-        with Progress("meta-training", self.training.steps) as progress:
+        with (
+            Progress("meta-training", self.training.steps) as progress,
+            contextlib.closing(ahead(self._batches())) as batches,
+        ):
+            self.engine.chunks.say = progress.say
             for said in self._said or ():
                 progress.say(said)
             for step in range(self.training.steps):
-                line = self._step(step, optimiser)
+                line = self._step(step, batches, optimiser)
                 scheduler.step()
                 every, last = self.validation.every, step + 1 == self.training.steps
                 due = every and (last or (step + 1) % every == 0)
@@ -143,6 +167,13 @@ class Trainer:
         if self.validation.every and best.step:
             restore(self._parameters, best.values, "best validation")
 
+    def _batches(self) -> Iterator[MetaBatch]:
+        """The meta-batch of every step."""
+        size = self.training.meta_batch
+        for step in range(self.training.steps):
+            numbers = range(step * size, (step + 1) * size)
+            yield self.engine.collate(list(episodes(self.family, "train", self.training.seed, numbers)))
+
     def _optimiser(self) -> torch.optim.AdamW:
         """AdamW; weight decay on the adapter alone, the algorithm's own rate for its parameters."""
         groups: dict[str, list[Tensor]] = {"adapter": [], "head": [], "algorithm": []}
@@ -157,36 +188,39 @@ class Trainer:
         used = [{"params": group} | options[name] for name, group in groups.items() if group]
         return torch.optim.AdamW(used, lr=settings.lr, weight_decay=0.0)
 
-    def _step(self, step: int, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    def _step(
+        self, step: int, batches: Iterator[MetaBatch], optimiser: torch.optim.Optimizer
+    ) -> dict[str, Any]:
         """One outer step; returns its line of the log."""
         started = time.perf_counter()
-        size = self.training.meta_batch
-        drawn = list(
-            episodes(self.family, "train", self.training.seed, range(step * size, (step + 1) * size))
-        )
-        support, query = collate(self.model, drawn)
-        outcome = self.algorithm.meta_step(self.model, support, query)
-        loss = outcome.losses.mean()
-        if not torch.isfinite(loss):
+        outcome = self.engine.gradient(next(batches))
+        if not math.isfinite(outcome.loss):
+            size = self.training.meta_batch
             raise FewshotError(
                 "the loss is not finite",
                 where=f"outer step {step + 1}, episodes {step * size} to {(step + 1) * size - 1}",
-                got=loss.item(),
+                got=outcome.loss,
                 fix="lower training.lr or algorithm.inner_lr",
             )
-        optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        norm = torch.nn.utils.clip_grad_norm_(list(self._parameters.values()), self.training.clip)
+        norm = torch.nn.utils.clip_grad_norm_(list(self._parameters.values()), self.training.clip).item()
         rate = optimiser.param_groups[0]["lr"]
         optimiser.step()
+        learned = {"loss": outcome.loss, "accuracy": outcome.accuracy, "gradient_norm": norm, "lr": rate}
+        return {"step": step + 1} | learned | self._speed(outcome, time.perf_counter() - started)
+
+    def _speed(self, outcome: Outcome, seconds: float) -> dict[str, Any]:
+        """What a step cost: tokens are the real ones of support and query, memory is in bytes."""
+        device, tokens = self.model.device, outcome.cost.get("tokens", 0)
+        operations = self.engine.operations_per_token * tokens
         return {
-            "step": step + 1,
-            "loss": loss.item(),
-            "accuracy": (outcome.scores.argmax(-1) == query.labels).float().mean().item(),
-            "gradient_norm": norm.item(),
-            "lr": rate,
-            "seconds": time.perf_counter() - started,
-        } | self.model.cost(support, query)
+            "seconds": seconds,
+            "tasks_per_second": self.training.meta_batch / seconds,
+            "tokens_per_second": tokens / seconds,
+            "peak_memory": peak_memory(device),
+            "matmul_share": operations / seconds / product_rate(device),
+            "tasks_at_once": self.engine.chunks.tasks,
+            "rows_at_once": self.model.rows_at_once,
+        } | outcome.cost
 
     def _validate(self, step: int, best: _Best) -> dict[str, Any]:
         settings = Evaluation(self.validation.episodes, self.training.seed, self.evaluation.tasks_at_once)
@@ -212,4 +246,5 @@ class Trainer:
         parts = (self.family, self.model, self.algorithm)
         names = ", ".join(type(part).__name__ for part in parts)
         groups = {name: asdict(getattr(self, name)) for name in ("training", "validation", "evaluation")}
+        groups["training"] |= self.resolved()
         return f"# started from Python with {names}\n" + yaml.safe_dump(groups, sort_keys=False)

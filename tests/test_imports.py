@@ -11,13 +11,13 @@ import fewshot
 ROOT = Path(fewshot.__file__).parent
 LEVELS = (
     {"errors", "versions"},
-    {"files", "progress", "outer"},
+    {"files", "progress", "outer", "ahead", "memory"},
     {"data", "models.stack", "models.batch"},
     {"tasks"},
     {"models"},
     {"algorithms"},
-    {"metrics", "checkpoint"},
-    {"evaluation"},
+    {"metrics", "checkpoint", "chunks"},
+    {"evaluation", "engine"},
     {"comparison", "run"},
     {"training"},
     {"report"},

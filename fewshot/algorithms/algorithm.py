@@ -52,6 +52,7 @@ class Algorithm(nn.Module, ABC):
 
     trainable = False  # whether it has a `meta_step`
     adapts = True  # whether `before` differs from what `adapt` gives
+    takes_parts = True  # whether its steps may take the rows of a task in parts
     lr_factor = 1.0  # the outer rate of its own parameters, in units of the adapter's
 
     def prepare(self, learner: Learner) -> str:
@@ -77,7 +78,10 @@ class Algorithm(nn.Module, ABC):
 
 
 def collate(learner: Learner, episodes: Sequence[Episode]) -> tuple[TaskBatch, TaskBatch]:
-    """Support and query of T episodes as batches of one learner, tasks in the order of the episodes."""
+    """Support and query of T episodes as batches of one learner, tasks in the order of the episodes.
+
+    They lie on the host; `Learner.place` readies them for the model.
+    """
     batches = []
     for sets in ([e.support for e in episodes], [e.query for e in episodes]):
         texts = [(example.text, example.text_pair) for examples in sets for example in examples]
@@ -85,3 +89,9 @@ def collate(learner: Learner, episodes: Sequence[Episode]) -> tuple[TaskBatch, T
         task = [t for t, examples in enumerate(sets) for _ in examples]
         batches.append(learner.batch(texts, labels, task, [e.way for e in episodes]))
     return batches[0], batches[1]
+
+
+def ready(learner: Learner, episodes: Sequence[Episode]) -> tuple[TaskBatch, TaskBatch]:
+    """Support and query of T episodes, placed."""
+    support, query = collate(learner, episodes)
+    return learner.place(support), learner.place(query)

@@ -8,16 +8,19 @@ How to train your MAML, ICLR 2019 (theirs differ by step too).
     meta-loss = mean over tasks of L_query(theta_K)
 
 theta is the stack (adapters and head of all T tasks), alpha is `inner_lr`, K is `inner_steps`.
-Order 2 differentiates through the inner gradients, order 1 takes them as constants.
+Order 2 differentiates through the inner gradients, order 1 takes them as constants. In order 2 each
+inner step is taken again in the backward pass (flat.py), so memory does not grow with K.
 """
 
 import math
+from functools import partial
 
 import torch
 from torch import nn
 
 from fewshot.algorithms import learn2learn
 from fewshot.algorithms.algorithm import Adapted, Algorithm, MetaStep, Predictor
+from fewshot.algorithms.flat import flat_step
 from fewshot.errors import InputError
 from fewshot.models.batch import TaskBatch, task_losses
 from fewshot.models.learner import Learner
@@ -54,6 +57,7 @@ class MAML(Algorithm):
             raise InputError(
                 "the inner rate is not positive", where="algorithm.inner_lr", got=inner_lr, needed="above 0"
             )
+        self.takes_parts = order == 1
         self.order, self.inner_steps, self.inner_lr = order, inner_steps, inner_lr
         self.learn_inner_lr = learn_inner_lr
         self.log_rates = nn.ParameterDict()
@@ -82,9 +86,15 @@ class MAML(Algorithm):
 
     def _steps(self, learner: Learner, stack: Stack, support: TaskBatch, first_order: bool) -> Stack:
         """K inner steps. The losses of the tasks are summed, so each gradient is its own task's alone."""
-        inner = self._inner(stack, first_order)
+        step = partial(self._step, learner, support)
+        beside = [*learner.head.parameters(), *self.parameters()]
         for _ in range(self.inner_steps):
-            inner.adapt(task_losses(learner.logits(inner.module, support), support).sum())
+            stack = step(stack, True) if first_order else flat_step(step, stack, beside)
+        return stack
+
+    def _step(self, learner: Learner, support: TaskBatch, stack: Stack, first_order: bool) -> Stack:
+        inner = self._inner(stack, first_order)
+        inner.adapt(task_losses(learner.logits(inner.module, support), support).sum())
         adapted: Stack = inner.module
         return adapted
 

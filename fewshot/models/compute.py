@@ -1,14 +1,16 @@
 """Where and in what the frozen backbone is computed."""
 
+import functools
 import time
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
-from fewshot.errors import InputError
+from fewshot.errors import InputError, require_at_least
 
 SHAPE = (1024, 384, 1536)  # rows, in, out: a batch of short texts through one map of a small encoder
+SQUARE = (1024, 2048)
 ROUNDS = 5
 WORTH = 1.5  # casting to and from float32 costs some of what bfloat16 gains
 
@@ -22,11 +24,19 @@ class Compute:
         dtype: of the frozen weights; 'auto' takes bfloat16 where the device multiplies it faster.
             What is learned is float32 in any case.
         attention: 'auto' takes eager attention on a CPU and for second order, which needs it, else sdpa.
+        rows_at_once: rows of a batch that are computed at once, each part again in the backward pass, so
+            that the activations of one part are in memory at a time; 0 for all. First order only.
+        emulate: run bfloat16 where the hardware only imitates it, slowly, to repeat what ran elsewhere.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     attention: Literal["auto", "eager", "sdpa"] = "auto"
+    rows_at_once: int = 0
+    emulate: bool = False
+
+    def __post_init__(self) -> None:
+        require_at_least("model.compute", self, rows_at_once=0)
 
     def chosen_device(self) -> torch.device:
         """The device.
@@ -42,24 +52,47 @@ class Compute:
         return torch.device(found if self.device == "auto" else self.device)
 
     def chosen_dtype(self) -> torch.dtype:
-        """The type; for 'auto' bfloat16 if it is 1.5 times as fast, by a measurement of some milliseconds."""
-        if self.dtype != "auto":
-            return torch.bfloat16 if self.dtype == "bfloat16" else torch.float32
-        device = self.chosen_device()
-        gain = _seconds(torch.float32, device) / _seconds(torch.bfloat16, device)
-        return torch.bfloat16 if gain > WORTH else torch.float32
+        """The type; for 'auto' bfloat16 if it is 1.5 times as fast, by a measurement of some milliseconds.
 
-    def chosen_attention(self) -> str | None:
-        """'eager' or 'sdpa' before the order of the algorithm is known; None: the model's own choice."""
+        Raises:
+            InputError: bfloat16 on hardware that multiplies it no faster than float32.
+        """
+        if self.dtype == "float32" or (self.dtype == "bfloat16" and self.emulate):
+            return getattr(torch, self.dtype)  # type: ignore[no-any-return]
+        gain = bfloat16_gain(self.chosen_device())
+        if self.dtype == "bfloat16" and gain < 1:
+            raise InputError(
+                "this hardware has no bfloat16 arithmetic",
+                where="model.compute.dtype",
+                got=f"bfloat16 products at {gain:.2f} times the speed of float32",
+                needed="a device that multiplies bfloat16 at least as fast",
+                fix="take 'auto' or 'float32'; model.compute.emulate true runs it all the same, slowly",
+            )
+        return torch.bfloat16 if self.dtype == "bfloat16" or gain > WORTH else torch.float32
+
+    def chosen_attention(self) -> Literal["eager", "sdpa"]:
+        """The attention before the order of the algorithm is known."""
         if self.attention != "auto":
             return self.attention
-        # short texts on two CPU cores: sdpa took 1.2 times as long as eager, 1.9 times in bfloat16
-        return None if self.chosen_device().type == "cuda" else "eager"
+        # packed short texts on two CPU cores: sdpa took 0.97 to 1.15 times as long as eager in float32
+        return "sdpa" if self.chosen_device().type == "cuda" else "eager"
 
 
-def _seconds(dtype: torch.dtype, device: torch.device) -> float:
+@functools.cache
+def bfloat16_gain(device: torch.device) -> float:
+    """How many times as fast as float32 products bfloat16 ones are, measured once."""
+    return _seconds(torch.float32, device) / _seconds(torch.bfloat16, device)
+
+
+@functools.cache
+def product_rate(device: torch.device) -> float:
+    """Operations per second of the faster of two square float32 products, measured once."""
+    return max(2 * size**3 / _seconds(torch.float32, device, (size, size, size)) for size in SQUARE)
+
+
+def _seconds(dtype: torch.dtype, device: torch.device, shape: tuple[int, int, int] = SHAPE) -> float:
     """The shortest time of one product; the first warms up."""
-    rows, width, out = SHAPE
+    rows, width, out = shape
     left = torch.ones(rows, width, dtype=dtype, device=device)
     right = torch.ones(width, out, dtype=dtype, device=device)
     times = []

@@ -1,23 +1,27 @@
 """A pretrained encoder with LoRA on a task axis: the learner of the project."""
 
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from fewshot.errors import InputError
 from fewshot.models.batch import TaskBatch
+from fewshot.models.cache import Cache, StateCache
 from fewshot.models.compute import Compute
-from fewshot.models.encode import Bucket, bucketed
+from fewshot.models.guards import check_twice_differentiable
 from fewshot.models.heads import HEADS, PerClassHead
+from fewshot.models.inputs import Part
 from fewshot.models.learner import Learner, Text
 from fewshot.models.lora_settings import Lora
-from fewshot.models.prefix import FrozenPrefix
 from fewshot.models.stack import Stack
+
+_TOKENISING = threading.Lock()  # a fast tokenizer cannot be used by two threads at a time
 
 
 class LoraEncoder(Learner):
@@ -33,6 +37,7 @@ class LoraEncoder(Learner):
         pooling: how token states become the row's feature: 'mean' over tokens, or 'cls', the first.
         max_length: tokens of a text that are read.
         compute: device, precision and attention of the backbone.
+        cache: how the frozen states of texts are kept between batches.
     """
 
     def __init__(
@@ -45,16 +50,17 @@ class LoraEncoder(Learner):
         pooling: Literal["mean", "cls"] = "mean",
         max_length: int = 128,
         compute: Compute = Compute(),
+        cache: Cache = Cache(),
     ) -> None:
         super().__init__()
         # here, not above: these two take seconds to import, and `--help` needs neither
         from fewshot.models.backbone import load_backbone
+        from fewshot.models.body import Body
         from fewshot.models.lora import LoraAdapter
 
         _check_positive(scale=scale, max_length=max_length, head_ways=head_ways)
         self.dtype, self._attention_is_free = compute.chosen_dtype(), compute.attention == "auto"
-        model, self.tokenizer = load_backbone(backbone, compute.chosen_attention(), self.dtype)
-        self.attention: str = model.config._attn_implementation
+        model, self.tokenizer = load_backbone(backbone, self.dtype)
         longest = getattr(model.config, "max_position_embeddings", None) or max_length
         if max_length > longest:
             raise InputError(
@@ -63,30 +69,33 @@ class LoraEncoder(Learner):
         self.pooling, self.max_length = pooling, max_length
         self._lora = LoraAdapter(model, lora, torch.Generator().manual_seed(lora.seed))
         self.peft = self._lora.model
-        self._prefix = FrozenPrefix(model, self._lora.layers)
         kind = HEADS[head]
         options = {"way": head_ways} if kind is PerClassHead else {}
         self.head = kind(model.config.hidden_size, scale, **options)
         self._backbone, self._compute = backbone, compute
+        self.rows_at_once = compute.rows_at_once
         self.to(compute.chosen_device())
-        probe = bucketed(self._tokenise([("a probe", None)]), [0], 1).to(self.device).buckets[0]
-        self._note = self._prefix.check(partial(self._run, probe))
+        self._body = Body(model, self._lora, compute.chosen_attention(), StateCache(cache))
 
     def batch(
         self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
     ) -> TaskBatch:
-        """Tokenised rows in buckets of similar length, with what is constant of them computed."""
-        inputs = bucketed(self._tokenise(texts), task, len(ways), self.tokenizer.pad_token_id or 0)
-        inputs = inputs.to(self.device)
-        known = tuple(
-            replace(bucket, prefix=self._prefix.compute(partial(self._run, bucket)))
-            for bucket in inputs.buckets
-        )
+        """Tokenised rows, packed; nothing is computed yet, so a thread beside the model can do it."""
+        pad = self.tokenizer.pad_token_id or 0
         return TaskBatch(
-            inputs=replace(inputs, buckets=known),
-            labels=torch.tensor(labels, device=self.device),
-            task=torch.tensor(task, device=self.device),
+            inputs=self._body.inputs(self._tokenise(texts), task, len(ways), self.rows_at_once, pad),
+            labels=torch.tensor(labels),
+            task=torch.tensor(task),
             ways=tuple(ways),
+        )
+
+    def place(self, batch: TaskBatch) -> TaskBatch:
+        """The batch on the device, with the frozen states of its texts."""
+        return TaskBatch(
+            inputs=self._body.place(batch.inputs, self.device),
+            labels=batch.labels.to(self.device),
+            task=batch.task.to(self.device),
+            ways=batch.ways,
         )
 
     def adapter(self) -> Mapping[str, nn.Parameter]:
@@ -95,11 +104,30 @@ class LoraEncoder(Learner):
 
     def features(self, stack: Stack, batch: TaskBatch) -> Tensor:
         """Pooled last hidden states of each row, (R, H)."""
-        pooled = [self._pool(self._hidden(stack, bucket), bucket.mask) for bucket in batch.inputs.buckets]
+        pooled = [self._pooled(stack, part) for part in batch.inputs.parts]
         return torch.cat(pooled)[batch.inputs.restore]
 
+    def limit_rows(self, rows: int) -> bool:
+        """Batches from here on come in parts of at most so many rows."""
+        self.rows_at_once = rows
+        return True
+
     def require_double_backward(self) -> str:
-        """Switches to eager attention: the fused sdpa kernels have no second derivative."""
+        """Switches to eager attention: the fused sdpa kernels have no second derivative.
+
+        Raises:
+            InputError: what cannot be differentiated twice: sdpa that was asked for, a quantised base,
+                re-entrant checkpointing, a compiled model, rows in parts.
+        """
+        check_twice_differentiable(self.peft.get_base_model())
+        if self.rows_at_once:
+            raise InputError(
+                "a task's rows cannot be taken in parts with second order",
+                where="model.compute.rows_at_once",
+                got=self.rows_at_once,
+                needed="0 with algorithm.order 2",
+                fix="set algorithm.order to 1, or lower shot, queries or model.max_length",
+            )
         if not self._attention_is_free and self.attention != "eager":
             raise InputError(
                 "second order needs an attention that can be differentiated twice",
@@ -108,27 +136,33 @@ class LoraEncoder(Learner):
                 needed="'eager' or 'auto' with algorithm.order 2",
                 fix="set model.compute.attention to auto, or algorithm.order to 1",
             )
-        from fewshot.models.backbone import set_attention
-
-        self.attention = "eager"
-        set_attention(self.peft.get_base_model(), "eager")
+        self._body.attention = "eager"
         return "attention: eager, since second order differentiates it twice"
 
+    @property
+    def attention(self) -> str:
+        """The attention that runs: 'eager' or 'sdpa'."""
+        return self._body.attention
+
     def cost(self, *batches: TaskBatch) -> dict[str, float]:
-        """Real tokens of the batches, and the share of padding in what is computed for them."""
-        tokens = sum(batch.inputs.tokens for batch in batches)
+        """Real tokens, and the share of padding in what linear maps and in what attention compute."""
+        inputs = [batch.inputs for batch in batches]
+        tokens = sum(each.tokens for each in inputs)
         return {
             "tokens": tokens,
-            "padding": 1 - tokens / sum(batch.inputs.padded_tokens for batch in batches),
+            "padding": 1 - tokens / sum(each.padded_tokens for each in inputs),
+            "attention_padding": 1 - tokens / sum(each.attention_tokens for each in inputs),
         }
 
     def note(self) -> str:
-        """That the frozen prefix does not work on this backbone, where it does not."""
-        return self._note
+        """What the backbone is computed with, and what does not work on it."""
+        where = f"backbone: {self.device.type}, {_name(self.dtype)}, {self.attention} attention"
+        blocks = f", {self._body.depth} frozen layers once a text" if self._body.depth else ""
+        return "; ".join(filter(None, (where + blocks, self._body.note)))
 
     def resolved(self) -> dict[str, Any]:
         """What arguments given as 'auto' became."""
-        chosen = {"dtype": str(self.dtype).removeprefix("torch."), "attention": self.attention}
+        chosen = {"dtype": _name(self.dtype), "attention": self.attention, "rows_at_once": self.rows_at_once}
         return {"compute": asdict(self._compute) | chosen}
 
     def save_adapter(self, folder: Path) -> None:
@@ -141,28 +175,23 @@ class LoraEncoder(Learner):
         """Reads what `save_adapter` wrote."""
         self._lora.load(folder)
 
-    def _hidden(self, stack: Stack, bucket: Bucket) -> Tensor:
-        with self._lora.using(stack, bucket.counts), self._prefix.known(bucket.prefix):
-            return self._run(bucket)
+    def _pooled(self, stack: Stack, part: Part) -> Tensor:
+        if not self.rows_at_once or not torch.is_grad_enabled():
+            return self._pool(stack, part)
+        # computed again in the backward pass, so that one part's activations are in memory at a time
+        pooled: Tensor = checkpoint(self._pool, stack, part, use_reentrant=False, preserve_rng_state=False)
+        return pooled
 
-    def _run(self, bucket: Bucket) -> Tensor:
-        """The whole backbone on one bucket: its last hidden states, (B, L, H)."""
-        extra = {} if bucket.types is None else {"token_type_ids": bucket.types}
-        output = self.peft.get_base_model()(input_ids=bucket.ids, attention_mask=bucket.mask, **extra)
-        states: Tensor = output.last_hidden_state
-        return states
-
-    def _pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        hidden = hidden.to(self.head.log_scale.dtype)
-        if self.pooling == "cls":
-            return hidden[:, 0]
-        weight = mask.to(hidden.dtype)[..., None]
-        return (hidden * weight).sum(1) / weight.sum(1)
+    def _pool(self, stack: Stack, part: Part) -> Tensor:
+        """One feature a row of a part, (B, H), in the type of what is learned."""
+        hidden = self._body.hidden(stack, part)
+        return part.pool(hidden.to(self.head.log_scale.dtype), self.pooling)
 
     def _tokenise(self, texts: Sequence[Text]) -> list[dict[str, list[int]]]:
         firsts = [first for first, _ in texts]
         seconds = [second or "" for _, second in texts] if any(second for _, second in texts) else None
-        tokens = self.tokenizer(firsts, seconds, truncation=True, max_length=self.max_length)
+        with _TOKENISING:
+            tokens = self.tokenizer(firsts, seconds, truncation=True, max_length=self.max_length)
         return [{name: tokens[name][row] for name in tokens} for row in range(len(texts))]
 
 
@@ -170,3 +199,7 @@ def _check_positive(**values: float) -> None:
     for name, value in values.items():
         if value <= 0:
             raise InputError(f"model.{name} is too small", got=value, needed="a number above 0")
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

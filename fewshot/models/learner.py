@@ -23,6 +23,7 @@ class Learner(nn.Module, ABC):
     """
 
     head: Head
+    rows_at_once = 0  # rows that `features` takes at once, where it can take fewer than all; 0 for all
 
     @property
     def device(self) -> torch.device:
@@ -33,7 +34,14 @@ class Learner(nn.Module, ABC):
     def batch(
         self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
     ) -> TaskBatch:
-        """The rows of T tasks as tensors; see `TaskBatch` for the shapes."""
+        """The rows of T tasks as tensors; see `TaskBatch` for the shapes.
+
+        Called in a thread beside the model.
+        """
+
+    def place(self, batch: TaskBatch) -> TaskBatch:
+        """The batch where the model can take it: on the device, with what is constant of it computed."""
+        return batch
 
     @abstractmethod
     def adapter(self) -> Mapping[str, nn.Parameter]:
@@ -50,6 +58,10 @@ class Learner(nn.Module, ABC):
     @abstractmethod
     def load_adapter(self, folder: Path) -> None:
         """Reads what `save_adapter` wrote."""
+
+    def limit_rows(self, rows: int) -> bool:
+        """Makes `features` take at most so many rows at once; returns whether it can."""
+        return False
 
     def require_double_backward(self) -> str:
         """Makes `features` twice differentiable; returns what was changed, for the log."""

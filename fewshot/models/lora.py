@@ -19,10 +19,15 @@ from peft.tuners.lora.layer import Linear as PeftLinear
 from torch import Tensor, nn
 
 from fewshot.errors import InputError, listing, suggestion
+from fewshot.models.backbone import Conv1D
 from fewshot.models.lora_settings import Lora
+from fewshot.models.segments import Segments
 from fewshot.models.stack import Stack
 
 ADAPTER = "default"
+NO_TOKENS = Segments(())
+LINEAR = (nn.Linear, Conv1D)
+JOINT = 256  # ranks of all tasks together up to which their matrices are multiplied at once
 
 
 @dataclass
@@ -30,7 +35,7 @@ class ActiveStack:
     """What the LoRA layers of one model read during a forward pass."""
 
     stack: Stack | None = None
-    counts: tuple[int, ...] = ()  # rows of each task, in the order of the tasks
+    segments: Segments = NO_TOKENS
 
 
 class StackedLinear(PeftLinear):
@@ -50,26 +55,34 @@ class StackedLinear(PeftLinear):
         # scaled and cast here, where it is small; the stack itself stays float32
         down = self.active.stack[f"{self.key}.A"].to(x.dtype)
         up = (self.scaling[ADAPTER] * self.active.stack[f"{self.key}.B"]).to(x.dtype)
-        adapted: Tensor = result + low_rank(x, down, up, self.active.counts)
+        adapted: Tensor = result + low_rank(x, down, up, self.active.segments)
         return adapted
 
 
-def low_rank(x: Tensor, down: Tensor, up: Tensor, counts: tuple[int, ...]) -> Tensor:
-    """`B A x` for each row, with the matrices of its task.
+def low_rank(x: Tensor, down: Tensor, up: Tensor, segments: Segments) -> Tensor:
+    """`B A x` for each token, with the matrices of its task.
 
-    One batched product where every task has as many rows, else one product a task.
+    One batched product where every task has as many tokens. Else all tasks' matrices at once, with what
+    is not a token's own set to 0 in between: a few large products, as long as the ranks add up to little
+    beside the width. Else one product a task.
 
     Args:
-        x: activations, (B, L, in), rows in the order of their tasks.
+        x: activations, (..., in), tokens in the order of their tasks.
         down: A of each task, (T, r, in).
         up: B of each task, (T, out, r).
-        counts: rows of each task, T numbers that add up to B.
+        segments: the tokens of each task.
     """
-    if len(set(counts)) == 1:
-        grouped = x.reshape(len(down), -1, x.shape[-1])
-        return torch.bmm(torch.bmm(grouped, down.mT), up.mT).view(*x.shape[:-1], up.shape[1])
-    tasks = zip(torch.split(x, list(counts)), down.unbind(), up.unbind(), strict=True)
-    return torch.cat([rows @ a.mT @ b.mT for rows, a, b in tasks])
+    tasks, rank, width = down.shape
+    tokens = x.reshape(-1, width)
+    if segments.balanced:
+        result = torch.bmm(torch.bmm(tokens.view(tasks, -1, width), down.mT), up.mT)
+    elif tasks * rank <= JOINT:
+        inner = (tokens @ down.reshape(-1, width).T).view(-1, tasks, rank) * segments.owner(tokens)
+        result = inner.view(-1, tasks * rank) @ up.mT.reshape(tasks * rank, -1)
+    else:
+        each = zip(torch.split(tokens, list(segments.counts)), down.unbind(), up.unbind(), strict=True)
+        result = torch.cat([rows @ a.mT @ b.mT for rows, a, b in each])
+    return result.view(*x.shape[:-1], up.shape[1])
 
 
 class LoraAdapter:
@@ -86,13 +99,15 @@ class LoraAdapter:
 
     def __init__(self, backbone: nn.Module, settings: Lora, generator: torch.Generator) -> None:
         self.active = ActiveStack()
+        targets = _targets(backbone, settings)
         config = peft.LoraConfig(
             r=settings.rank,
             lora_alpha=settings.alpha,
-            target_modules=_targets(backbone, settings),
+            target_modules=targets,
             bias="none",
+            fan_in_fan_out=isinstance(backbone.get_submodule(targets[0]), Conv1D),  # GPT-2's linear maps
         )
-        config._register_custom_module({nn.Linear: StackedLinear})
+        config._register_custom_module(dict.fromkeys(LINEAR, StackedLinear))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)  # PEFT asks transformers an old name
             self.model = peft.get_peft_model(backbone, config)
@@ -112,13 +127,13 @@ class LoraAdapter:
         }
 
     @contextlib.contextmanager
-    def using(self, stack: Stack, counts: tuple[int, ...]) -> Iterator[None]:
-        """Inside, the layers read `stack`; see `low_rank` for `counts`."""
-        self.active.stack, self.active.counts = stack, counts
+    def using(self, stack: Stack, segments: Segments) -> Iterator[None]:
+        """Inside, the layers read `stack`; see `low_rank` for `segments`."""
+        self.active.stack, self.active.segments = stack, segments
         try:
             yield
         finally:
-            self.active.stack, self.active.counts = None, ()
+            self.active.stack, self.active.segments = None, NO_TOKENS
 
     def save(self, folder: Path, base: str) -> None:
         """The adapter in PEFT's own format: `adapter_config.json`, `adapter_model.safetensors`.
@@ -163,7 +178,7 @@ def _weight(matrices: nn.ModuleDict) -> nn.Parameter:
 
 def _targets(backbone: nn.Module, settings: Lora) -> list[str]:
     """Full names of the linear layers to adapt."""
-    linear = [name for name, module in backbone.named_modules() if isinstance(module, nn.Linear)]
+    linear = [name for name, module in backbone.named_modules() if isinstance(module, LINEAR)]
     in_blocks = {name: block for name in linear if (block := _block(name)) is not None}
     if not in_blocks:
         raise InputError("no numbered layers with linear maps were found", where=type(backbone).__name__)

@@ -1,8 +1,8 @@
-"""The frozen prefix: what lies below the lowest adapted block is computed once for a batch.
+"""The frozen prefix: what lies below the lowest adapted block is a constant of the text.
 
-Those blocks never change, so their output is a constant of the text. It is taken with a hook on
-the first adapted block; later passes put it back and pass the blocks below over. The model's own
-code runs in between untouched: embeddings, masks, rotary positions.
+The states that enter that block are taken with a hook; later passes put them back there and pass the
+blocks below over. The model's own code runs in between untouched: masks, rotary positions, the norm
+at the end.
 """
 
 import contextlib
@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+HIDDEN = "hidden_states"  # the name of a block's first argument in transformers
 
 
 class _Reached(Exception):  # noqa: N818 - no error
@@ -21,14 +23,10 @@ class _Reached(Exception):  # noqa: N818 - no error
 
 
 class _Skip(nn.Module):
-    """Stands in for a block of the prefix: returns the known states, or what it was given."""
+    """Stands in for a block of the prefix."""
 
-    def __init__(self, known: Tensor | None) -> None:
-        super().__init__()
-        self._known = known
-
-    def forward(self, hidden: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return hidden if self._known is None else self._known
+    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return hidden_states
 
 
 class FrozenPrefix:
@@ -43,22 +41,24 @@ class FrozenPrefix:
         places = {_block_of(name) for name in adapted}
         stacks = {path for path, _ in places}
         self._blocks = backbone.get_submodule(stacks.pop()) if len(stacks) == 1 else None
-        self.depth = min(number for _, number in places) if self._blocks is not None else 0
+        self.depth = min(number for _, number in places)
 
-    def compute(self, forward: Callable[[], Any]) -> Tensor | None:
-        """Hidden states (B, L, H) that enter the first adapted block; None where nothing lies below it.
+    @property
+    def possible(self) -> bool:
+        """The adapted modules lie in one list of blocks."""
+        return isinstance(self._blocks, nn.ModuleList)
+
+    def compute(self, forward: Callable[[], Any]) -> Tensor:
+        """Hidden states (B, L, H) that enter the first adapted block.
 
         Args:
             forward: runs the whole model on a batch.
         """
-        if not self.depth:
-            return None
-        assert isinstance(self._blocks, nn.ModuleList)
 
-        def stop(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-            raise _Reached(args[0])
+        def stop(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            raise _Reached(args[0] if args else kwargs[HIDDEN])
 
-        hook = self._blocks[self.depth].register_forward_pre_hook(stop)
+        hook = self._first.register_forward_pre_hook(stop, with_kwargs=True)
         try:
             with torch.no_grad():
                 forward()
@@ -68,44 +68,31 @@ class FrozenPrefix:
             hook.remove()
         raise AssertionError("the adapted block did not run")
 
-    def check(self, forward: Callable[[], Tensor]) -> str:
-        """Gives the prefix up where a model's code does not allow for it.
-
-        Args:
-            forward: runs the whole model on some batch; gives its last states.
-
-        Returns:
-            What to tell the user; empty where the states are the same with and without the prefix.
-        """
-        if not self.depth:
-            return ""
-        with torch.no_grad():
-            whole = forward()
-            try:
-                with self.known(self.compute(forward)):
-                    same = torch.allclose(forward(), whole, rtol=1e-3, atol=1e-4)
-            except Exception:  # blocks that give tuples, take keywords, are called otherwise: all mean no
-                same = False
-        if same:
-            return ""
-        self.depth = 0
-        return "this backbone's layers cannot be passed over: its frozen ones run in every pass"
-
     @contextlib.contextmanager
-    def known(self, hidden: Tensor | None) -> Iterator[None]:
+    def known(self, hidden: Tensor) -> Iterator[None]:
         """Inside, the model starts from `hidden` at its first adapted block."""
-        if hidden is None:
-            yield
-            return
+
+        def put(
+            _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+        ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            return ((hidden, *args[1:]), kwargs) if args else (args, kwargs | {HIDDEN: hidden})
+
+        hook = self._first.register_forward_pre_hook(put, with_kwargs=True)
         assert isinstance(self._blocks, nn.ModuleList)
         own = [self._blocks[number] for number in range(self.depth)]
         for number in range(self.depth):
-            self._blocks[number] = _Skip(hidden if number == 0 else None)
+            self._blocks[number] = _Skip()
         try:
             yield
         finally:
             for number, block in enumerate(own):
                 self._blocks[number] = block
+            hook.remove()
+
+    @property
+    def _first(self) -> nn.Module:
+        assert isinstance(self._blocks, nn.ModuleList)
+        return self._blocks[self.depth]
 
 
 def _block_of(name: str) -> tuple[str, int]:

@@ -4,7 +4,7 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
-from fewshot.algorithms.algorithm import Algorithm, collate
+from fewshot.algorithms.algorithm import Algorithm, ready
 from fewshot.models.learner import Learner
 from fewshot.tasks.episode import Episode
 
@@ -14,7 +14,7 @@ def print_episode(episode: Episode, model: Learner, algorithm: Algorithm, consol
 
     The query shown is the first that adaptation changes from wrong to right; the first, if none is.
     """
-    support, query = collate(model, [episode])
+    support, query = ready(model, [episode])
     before = algorithm.before(model, support)(query).argmax(-1)
     after = algorithm.adapt(model, support)(query).argmax(-1)
     mended = torch.nonzero((before != query.labels) & (after == query.labels)).flatten().tolist()

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fewshot.algorithms import learn2learn
-from fewshot.algorithms.algorithm import collate
+from fewshot.algorithms.algorithm import ready
 from fewshot.models.batch import TaskBatch
 from fewshot.models.encoder import LoraEncoder
 from fewshot.tasks.episode import Episode
@@ -28,11 +28,8 @@ class OneTask(nn.Module):
 
     def features(self, batch: TaskBatch) -> Tensor:
         """Row by row, without padding."""
-        rows = [
-            bucket.ids[n][bucket.mask[n] == 1]
-            for bucket in batch.inputs.buckets
-            for n in range(len(bucket.ids))
-        ]
+        (part,) = batch.inputs.parts
+        rows = part.ids[0].split(list(part.packing.lengths))
         pooled = [self.backbone(input_ids=row[None]).last_hidden_state.mean(1)[0] for row in rows]
         return torch.stack(pooled)[batch.inputs.restore]
 
@@ -52,7 +49,7 @@ def meta_gradients(
     parameters = learner.adapter()
     total = {name: torch.zeros_like(value) for name, value in parameters.items()}
     for episode in drawn:
-        support, query = collate(learner, [episode])
+        support, query = ready(learner, [episode])
         task = learn2learn.load().MAML(
             OneTask(learner, support), lr=rate, first_order=first_order, allow_nograd=True
         )

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from conftest import LearnerMaker, attribute_episodes
 from sklearn.linear_model import Ridge
 
-from fewshot.algorithms.algorithm import collate
+from fewshot.algorithms.algorithm import ready
 from fewshot.algorithms.prototypes import FrozenPrototypes
 from fewshot.algorithms.ridge import FrozenRidge, ridge
 from fewshot.errors import InputError
@@ -24,7 +24,7 @@ def test_ridge_is_scikit_learns() -> None:
 
 def test_the_ridge_baseline_decides_as_scikit_learn_does(make_learner: LearnerMaker) -> None:
     learner = make_learner()
-    support, query = collate(learner, attribute_episodes(2))
+    support, query = ready(learner, attribute_episodes(2))
     decided = FrozenRidge(0.2).adapt(learner, support)(query).argmax(-1)
     with torch.no_grad():
         seen, asked = (F.normalize(learner.features(Stack({}), batch), dim=-1) for batch in (support, query))
@@ -38,7 +38,7 @@ def test_the_ridge_baseline_decides_as_scikit_learn_does(make_learner: LearnerMa
 def test_prototypes_take_the_largest_cosine_to_a_class_mean(make_learner: LearnerMaker) -> None:
     learner = make_learner()
     (episode,) = attribute_episodes(1)
-    support, query = collate(learner, [episode])
+    support, query = ready(learner, [episode])
     decided = FrozenPrototypes().adapt(learner, support)(query).argmax(-1)
     with torch.no_grad():
         seen, asked = (F.normalize(learner.features(Stack({}), batch), dim=-1) for batch in (support, query))
@@ -48,7 +48,7 @@ def test_prototypes_take_the_largest_cosine_to_a_class_mean(make_learner: Learne
 
 def test_baselines_ignore_the_adapter(make_learner: LearnerMaker) -> None:
     learner = make_learner()
-    support, query = collate(learner, attribute_episodes(1))
+    support, query = ready(learner, attribute_episodes(1))
     before = FrozenPrototypes().adapt(learner, support)(query)
     with torch.no_grad():
         for value in learner.adapter().values():

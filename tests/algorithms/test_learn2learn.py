@@ -24,5 +24,6 @@ def test_without_it_the_message_has_the_command(monkeypatch: pytest.MonkeyPatch)
         "learn2learn is not installed; the inner loop is built on it\n"
         "  needed: learn2learn 0.2.0, with a C compiler and Python's headers to build it\n"
         '  do:     python -m pip install "setuptools<81" cython wheel numpy && python -m pip install '
-        '--no-deps --no-build-isolation --use-pep517 --config-settings="--global-option=build_ext" learn2learn==0.2.0'
+        "--no-deps --no-build-isolation --use-pep517 "
+        '--config-settings="--global-option=build_ext" learn2learn==0.2.0'
     )

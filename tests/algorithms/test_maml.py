@@ -1,5 +1,4 @@
 import math
-from typing import Any
 
 import pytest
 import torch
@@ -7,7 +6,7 @@ from algorithms.oracle import meta_gradients
 from conftest import LearnerMaker, attribute_episodes
 from torch import Tensor
 
-from fewshot.algorithms.algorithm import collate
+from fewshot.algorithms.algorithm import ready
 from fewshot.algorithms.maml import MAML
 from fewshot.errors import InputError
 from fewshot.models.compute import Compute
@@ -17,7 +16,7 @@ from fewshot.tasks.episode import Episode
 
 
 def stacked_gradients(learner: LoraEncoder, drawn: list[Episode], algorithm: MAML) -> dict[str, Tensor]:
-    support, query = collate(learner, drawn)
+    support, query = ready(learner, drawn)
     loss = algorithm.meta_step(learner, support, query).losses.sum()
     parameters = learner.adapter()
     return dict(zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True))
@@ -77,7 +76,7 @@ def test_the_gradient_of_a_learned_rate_is_its_finite_difference(make_learner: L
     algorithm = MAML(order=2, inner_steps=2, inner_lr=0.3)
     algorithm.prepare(learner)
     algorithm.double()
-    support, query = collate(learner, attribute_episodes(2))
+    support, query = ready(learner, attribute_episodes(2))
     rate = algorithm.log_rates["head/weight"]
 
     def loss() -> Tensor:
@@ -96,12 +95,13 @@ def test_the_gradient_of_a_learned_rate_is_its_finite_difference(make_learner: L
 
 def test_second_order_takes_eager_attention_and_says_so(make_learner: LearnerMaker) -> None:
     learner = make_learner()
-    learner.attention = "sdpa"
+    learner._body.attention = "sdpa"
     said = MAML(order=2).prepare(learner)
     assert said == "attention: eager, since second order differentiates it twice"
-    assert learner.resolved() == {"compute": {"device": "auto", "dtype": "float32", "attention": "eager"}}
-    config: Any = learner.peft.get_base_model().config
-    assert config._attn_implementation == "eager"
+    assert learner.resolved()["compute"]["attention"] == "eager"
+    support, query = ready(learner, attribute_episodes(1))
+    losses = MAML(order=2).meta_step(learner, support, query).losses
+    assert torch.autograd.grad(losses.sum(), list(learner.adapter().values()))
 
 
 def test_second_order_refuses_sdpa(make_learner: LearnerMaker) -> None:

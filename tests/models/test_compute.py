@@ -2,31 +2,63 @@ import pytest
 import torch
 from conftest import LearnerMaker, attribute_episodes
 
-from fewshot.algorithms.algorithm import collate
+from fewshot.algorithms.algorithm import ready
 from fewshot.algorithms.maml import MAML
 from fewshot.errors import InputError
 from fewshot.models import compute
 from fewshot.models.compute import Compute
+from fewshot.models.encoder import LoraEncoder
 
 
-def test_a_named_type_is_taken_as_it_is() -> None:
+@pytest.fixture
+def gain(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> float:
+    """How many times as fast as float32 bfloat16 is."""
+    gain: float = request.param
+    monkeypatch.setattr(compute, "bfloat16_gain", lambda device: gain)
+    return gain
+
+
+@pytest.mark.parametrize(
+    ("gain", "auto"), [(0.2, torch.float32), (1.1, torch.float32), (2.0, torch.bfloat16)], indirect=["gain"]
+)
+@pytest.mark.usefixtures("gain")
+def test_auto_takes_bfloat16_where_it_is_well_faster(auto: torch.dtype) -> None:
+    assert Compute().chosen_dtype() == auto
     assert Compute(dtype="float32").chosen_dtype() == torch.float32
+
+
+@pytest.mark.parametrize("gain", [1.1, 2.0], indirect=True)
+@pytest.mark.usefixtures("gain")
+def test_bfloat16_is_taken_where_it_is_asked_for() -> None:
     assert Compute(dtype="bfloat16").chosen_dtype() == torch.bfloat16
 
 
-@pytest.mark.parametrize(("half", "chosen"), [(0.9, torch.float32), (0.5, torch.bfloat16)])
-def test_auto_takes_bfloat16_where_it_is_well_faster(
-    half: float, chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(compute, "_seconds", lambda dtype, device: half if dtype == torch.bfloat16 else 1.0)
-    assert Compute().chosen_dtype() == chosen
+@pytest.mark.parametrize("gain", [0.25], indirect=True)
+@pytest.mark.usefixtures("gain")
+def test_bfloat16_is_refused_where_the_hardware_has_none() -> None:
+    with pytest.raises(InputError) as error:
+        LoraEncoder(compute=Compute(dtype="bfloat16"))
+    assert str(error.value) == (
+        "this hardware has no bfloat16 arithmetic\n"
+        "  where:  model.compute.dtype\n"
+        "  got:    bfloat16 products at 0.25 times the speed of float32\n"
+        "  needed: a device that multiplies bfloat16 at least as fast\n"
+        "  do:     take 'auto' or 'float32'; model.compute.emulate true runs it all the same, slowly"
+    )
+    assert Compute(dtype="bfloat16", emulate=True).chosen_dtype() == torch.bfloat16
+
+
+def test_the_rates_are_measured_once() -> None:
+    device = torch.device("cpu")
+    assert compute.bfloat16_gain(device) == compute.bfloat16_gain(device) > 0
+    assert compute.product_rate(device) == compute.product_rate(device) > 1e9
 
 
 def test_the_base_is_bfloat16_and_what_is_learned_is_not(make_learner: LearnerMaker) -> None:
-    learner = make_learner(compute=Compute(dtype="bfloat16"))
+    learner = make_learner(compute=Compute(dtype="bfloat16", emulate=True))
     kinds = {(p.requires_grad, p.dtype) for p in learner.parameters()}
     assert kinds == {(False, torch.bfloat16), (True, torch.float32)}
-    support, query = collate(learner, attribute_episodes(2))
+    support, query = ready(learner, attribute_episodes(2))
     loss = MAML(learn_inner_lr=False).meta_step(learner, support, query).losses.sum()
     grads = torch.autograd.grad(loss, list(learner.adapter().values()))
     assert all(grad.dtype == torch.float32 and bool(grad.isfinite().all()) for grad in grads)
@@ -50,7 +82,7 @@ def test_the_gradient_on_a_gpu_is_that_on_a_cpu(make_learner: LearnerMaker) -> N
         learner = make_learner(compute=Compute(device=device, dtype="float32"))
         algorithm = MAML()
         algorithm.prepare(learner)
-        support, query = collate(learner, attribute_episodes(2))
+        support, query = ready(learner, attribute_episodes(2))
         loss = algorithm.meta_step(learner, support, query).losses.sum()
         grads = torch.autograd.grad(loss, list(learner.adapter().values()))
         found.append(torch.cat([grad.flatten().cpu() for grad in grads]))

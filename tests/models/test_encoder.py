@@ -8,38 +8,42 @@ from fewshot.algorithms.algorithm import collate
 from fewshot.errors import InputError
 from fewshot.models.backbone import find_backbone
 from fewshot.models.encoder import LoraEncoder
+from fewshot.models.learner import Text
 from fewshot.models.stack import Stack
 from fewshot.tasks.family import episodes
 
 
+def features(learner: LoraEncoder, *texts: Text) -> torch.Tensor:
+    rows = [0] * len(texts)
+    return learner.features(Stack({}), learner.place(learner.batch(texts, rows, rows, [1])))
+
+
 @pytest.mark.data
-def test_padding_is_under_a_quarter_on_banking77(make_learner: LearnerMaker, data_folder: Path) -> None:
+def test_only_attention_is_padded_on_banking77(make_learner: LearnerMaker, data_folder: Path) -> None:
     from fewshot.tasks.nway import NWayKShot
 
     learner = make_learner()
     family = NWayKShot(source=str(data_folder / "banking77"))
-    tokens = padded = 0
-    for first in range(0, 40, 4):
-        for batch in collate(learner, list(episodes(family, "train", 0, range(first, first + 4)))):
-            tokens += batch.inputs.tokens
-            padded += batch.inputs.padded_tokens
-    assert 1 - tokens / padded < 0.25
+    drawn = list(episodes(family, "train", 0, range(40)))
+    costs = [learner.cost(*collate(learner, drawn[first : first + 4])) for first in range(0, 40, 4)]
+    assert all(cost["padding"] == 0 for cost in costs)
+    assert sum(cost["attention_padding"] for cost in costs) / len(costs) < 0.25
 
 
 def test_padding_does_not_change_features(make_learner: LearnerMaker) -> None:
     learner = make_learner()
     texts = [("short", None), ("a text that is quite a bit longer than the other one", None)]
     with torch.no_grad():
-        together = learner.features(Stack({}), learner.batch(texts, [0, 0], [0, 0], [1]))
-        alone = [learner.features(Stack({}), learner.batch([text], [0], [0], [1])) for text in texts]
+        together = features(learner, *texts)
+        alone = [features(learner, text) for text in texts]
     assert torch.allclose(together, torch.cat(alone), atol=1e-5)
 
 
 def test_pairs_are_read_as_pairs(make_learner: LearnerMaker) -> None:
     batch = make_learner().batch([("a question", "an answer")], [0], [0], [1])
-    (bucket,) = batch.inputs.buckets
-    assert bucket.types is not None
-    assert bucket.types.unique().tolist() == [0, 1]
+    (part,) = batch.inputs.parts
+    assert part.types is not None
+    assert part.types.unique().tolist() == [0, 1]
 
 
 def test_long_texts_are_cut(make_learner: LearnerMaker) -> None:
@@ -49,9 +53,9 @@ def test_long_texts_are_cut(make_learner: LearnerMaker) -> None:
 
 def test_pooling_cls_is_the_first_state(make_learner: LearnerMaker) -> None:
     learner = make_learner(pooling="cls")
-    batch = learner.batch([("one two three", None)], [0], [0], [1])
+    batch = learner.place(learner.batch([("one two three", None)], [0], [0], [1]))
     with torch.no_grad():
-        states = learner._hidden(Stack({}), batch.inputs.buckets[0])
+        states = learner._body.hidden(Stack({}), batch.inputs.parts[0])
         assert torch.equal(learner.features(Stack({}), batch)[0], states[0, 0])
 
 

@@ -7,28 +7,44 @@ import torch
 import transformers
 from conftest import LearnerMaker, attribute_episodes
 
-from fewshot.algorithms.algorithm import collate
+from fewshot.algorithms.algorithm import ready
 from fewshot.errors import InputError
+from fewshot.models.batch import TaskBatch
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.lora import ADAPTER, low_rank
 from fewshot.models.lora_settings import Lora
+from fewshot.models.segments import Segments
 from fewshot.models.stack import Stack
 
 
-@pytest.mark.parametrize("counts", [(2, 2, 2), (1, 3, 2), (0, 6, 0)])
-def test_each_row_meets_the_matrices_of_its_task(counts: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("joint", [0, 256])
+@pytest.mark.parametrize("counts", [(8, 8, 8), (5, 12, 7), (0, 24, 0)])
+def test_each_token_meets_the_matrices_of_its_task(
+    counts: tuple[int, ...], joint: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fewshot.models.lora.JOINT", joint)
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(6, 4, 5, generator=generator)
-    down, up = torch.randn(3, 2, 5, generator=generator), torch.randn(3, 7, 2, generator=generator)
-    found = low_rank(x, down, up, counts)
+    x = torch.randn(6, 4, 5, generator=generator, dtype=torch.float64)
+    down, up = (torch.randn(3, *shape, generator=generator, dtype=x.dtype) for shape in ((2, 5), (7, 2)))
+    found = low_rank(x, down, up, Segments(counts))
+    assert found.shape == (6, 4, 7)
     tasks = [task for task, count in enumerate(counts) for _ in range(count)]
-    for row, task in enumerate(tasks):
-        assert torch.allclose(found[row], x[row] @ down[task].T @ up[task].T, atol=1e-6)
+    for token, result, task in zip(x.view(-1, 5), found.view(-1, 7), tasks, strict=True):
+        assert torch.allclose(result, token @ down[task].T @ up[task].T, atol=1e-12)
+
+
+def rows_alone(model: torch.nn.Module, batch: TaskBatch) -> torch.Tensor:
+    """Features of packed rows, one row after another."""
+    (part,) = batch.inputs.parts
+    rows = part.ids[0].split(list(part.packing.lengths))
+    return torch.cat([model(input_ids=row[None]).last_hidden_state.mean(1) for row in rows])[
+        batch.inputs.restore
+    ]
 
 
 def test_each_slice_of_a_stack_is_pefts_own_forward(make_learner: LearnerMaker) -> None:
     learner = make_learner()
-    support, _ = collate(learner, attribute_episodes(3))
+    support, _ = ready(learner, attribute_episodes(3))
     generator = torch.Generator().manual_seed(2)
     tensors = {
         name: torch.randn(3, *value.shape, generator=generator) * 0.2
@@ -39,25 +55,18 @@ def test_each_slice_of_a_stack_is_pefts_own_forward(make_learner: LearnerMaker) 
         with torch.no_grad():
             for name, value in learner.adapter().items():
                 value.copy_(tensors[name][task])
-            plain = torch.cat(
-                [learner._pool(learner._run(bucket), bucket.mask) for bucket in support.inputs.buckets]
-            )[support.inputs.restore]
+            plain = rows_alone(learner.peft.get_base_model(), support)
         rows = support.task == task
         assert torch.allclose(stacked[rows], plain[rows], atol=1e-5)
 
 
 def test_without_matrices_the_backbone_is_untouched(make_learner: LearnerMaker, tiny_backbone: str) -> None:
     learner = make_learner()
-    support, _ = collate(learner, attribute_episodes(1))
+    support, _ = ready(learner, attribute_episodes(1))
     untouched = transformers.AutoModel.from_pretrained(tiny_backbone).eval()
     with torch.no_grad():
-        expected = torch.cat(
-            [
-                learner._pool(untouched(input_ids=b.ids, attention_mask=b.mask).last_hidden_state, b.mask)
-                for b in support.inputs.buckets
-            ]
-        )[support.inputs.restore]
-        assert torch.allclose(learner.features(Stack({}), support), expected, atol=1e-5)
+        found = learner.features(Stack({}), support)
+        assert torch.allclose(found, rows_alone(untouched, support), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +173,7 @@ def test_minilm_is_the_published_model() -> None:
 def test_minilm_has_sensible_features() -> None:
     learner = LoraEncoder()
     texts = [("a cat sleeps", None), ("a kitten is sleeping", None), ("the stock market fell", None)]
-    batch = learner.batch(texts, [0, 0, 0], [0, 0, 0], [1])
+    batch = learner.place(learner.batch(texts, [0, 0, 0], [0, 0, 0], [1]))
     with torch.no_grad():
         near, far = torch.nn.functional.normalize(learner.features(Stack({}), batch), dim=-1)[0] @ (
             torch.nn.functional.normalize(learner.features(Stack({}), batch), dim=-1)[1:].T

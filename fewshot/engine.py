@@ -1,0 +1,123 @@
+"""The meta-gradient of one outer step: chunk by chunk, as large as the memory allows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from fewshot.algorithms.algorithm import Algorithm, collate
+from fewshot.chunks import Chunks
+from fewshot.models.batch import TaskBatch
+from fewshot.models.learner import Learner
+from fewshot.tasks.episode import Episode
+
+
+@dataclass(frozen=True)
+class MetaBatch:
+    """Episodes of one outer step, tokenised.
+
+    Args:
+        episodes: as they were drawn.
+        parts: support and query of each chunk, on the host.
+        cut: tasks and rows at once for which they were made.
+    """
+
+    episodes: Sequence[Episode]
+    parts: Sequence[tuple[TaskBatch, TaskBatch]]
+    cut: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an outer step found beside the gradient.
+
+    Args:
+        loss: mean query loss of the tasks.
+        accuracy: share of right answers among the query rows.
+        cost: see `Learner.cost`.
+    """
+
+    loss: float
+    accuracy: float
+    cost: dict[str, float]
+
+
+class Engine:
+    """Adds the meta-gradient of a meta-batch to the meta-parameters' `grad`.
+
+    Args:
+        learner: the model.
+        algorithm: prepared for it.
+        chunks: how many tasks are adapted together.
+    """
+
+    def __init__(self, learner: Learner, algorithm: Algorithm, chunks: Chunks) -> None:
+        self.learner, self.algorithm, self.chunks = learner, algorithm, chunks
+        self.operations_per_token = 0.0
+
+    def collate(self, episodes: Sequence[Episode]) -> MetaBatch:
+        """Tokenises episodes; a thread beside the model can do it."""
+        cut = self._cut
+        firsts = range(0, len(episodes), cut[0])
+        parts = [collate(self.learner, episodes[first : first + cut[0]]) for first in firsts]
+        return MetaBatch(episodes, parts, cut)
+
+    def gradient(self, batch: MetaBatch) -> Outcome:
+        """The gradient of the mean query loss; the same whatever the chunks are, but for rounding.
+
+        Raises:
+            InputError: the memory does not hold the least that can be computed.
+        """
+
+        def work() -> Outcome:
+            # begun anew after an error: a backward pass that broke off has left part of its gradient
+            for parameter in self._parameters():
+                parameter.grad = None
+            return self._accumulate(batch if batch.cut == self._cut else self.collate(batch.episodes))
+
+        return self.chunks.run(work, _rows(batch.episodes))
+
+    def measure(self, episode: Episode, most: int | None) -> None:
+        """One task's gradient, thrown away: sizes the chunks by it and counts its operations.
+
+        Args:
+            episode: the task.
+            most: tasks of a chunk at most; None leaves the chunks as they are.
+        """
+        counter = FlopCounterMode(display=False)
+
+        def work() -> Outcome:
+            with counter:
+                return self.gradient(self.collate([episode]))
+
+        rows = _rows([episode])
+        cost = work().cost if most is None else self.chunks.fit(work, rows, most).cost
+        self.operations_per_token = counter.get_total_flops() / max(cost.get("tokens", 0), 1)
+        for parameter in self._parameters():
+            parameter.grad = None
+
+    def _accumulate(self, batch: MetaBatch) -> Outcome:
+        loss = right = rows = 0.0
+        for part in batch.parts:
+            support, query = (self.learner.place(each) for each in part)
+            step = self.algorithm.meta_step(self.learner, support, query)
+            share = step.losses.sum() / len(batch.episodes)
+            torch.autograd.backward(share)
+            loss += share.item()
+            right += (step.scores.argmax(-1) == query.labels).sum().item()
+            rows += len(query.labels)
+        cost = self.learner.cost(*(each for part in batch.parts for each in part))
+        return Outcome(loss, right / rows, cost)
+
+    @property
+    def _cut(self) -> tuple[int, int]:
+        return self.chunks.tasks, self.learner.rows_at_once
+
+    def _parameters(self) -> Iterable[torch.nn.Parameter]:
+        yield from self.learner.parameters()
+        yield from self.algorithm.parameters()
+
+
+def _rows(episodes: Sequence[Episode]) -> int:
+    return max(max(len(episode.support), len(episode.query)) for episode in episodes)

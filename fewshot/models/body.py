@@ -1,0 +1,167 @@
+"""The frozen backbone with its adapter: packed rows from the lowest adapted block on, where it can."""
+
+import contextlib
+import inspect
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fewshot.models.cache import StateCache
+from fewshot.models.inputs import Bucket, Packed, Part, TextInputs, Tokens, in_buckets, packed
+from fewshot.models.lora import LoraAdapter
+from fewshot.models.prefix import FrozenPrefix
+from fewshot.models.stack import Stack
+
+WHOLE = (
+    "this backbone takes padded rows and runs whole: "
+    "its layers cannot be passed over, or its attention packed"
+)
+PROBE = (3, 5)  # tokens of the rows that are tried
+CLOSE = {
+    torch.float32: 1e-5,
+    torch.bfloat16: 3e-2,
+}  # relative to the norm; a wrong mask is off by more than 0.1
+
+
+class Body:
+    """A frozen model that knows the task axis in its LoRA layers alone.
+
+    Args:
+        model: the backbone, its adapter injected.
+        lora: the adapter.
+        attention: 'eager' or 'sdpa'.
+        cache: where the frozen states of texts are kept.
+    """
+
+    def __init__(self, model: nn.Module, lora: LoraAdapter, attention: str, cache: StateCache) -> None:
+        self._model, self._lora, self.attention = model, lora, attention
+        self._cache = StateCache()  # for the probe alone
+        self._prefix = FrozenPrefix(model, lora.layers)
+        self._accepted = set(inspect.signature(model.forward).parameters)
+        self.packs = self._prefix.possible
+        self.packs = self.packs and self._packing_is_right()
+        self._cache = cache
+
+    @property
+    def note(self) -> str:
+        """What the user should know; empty where all is as it should be."""
+        return "" if self.packs else WHOLE
+
+    @property
+    def depth(self) -> int:
+        """Blocks below the lowest adapted one, whose output is kept for each text."""
+        return self._prefix.depth if self.packs else 0
+
+    def inputs(
+        self, rows: Sequence[Tokens], task: Sequence[int], tasks: int, at_once: int | None, pad: int
+    ) -> TextInputs:
+        """Rows of T tasks as this body takes them; no part has more than `at_once` rows."""
+        if self.packs:
+            return packed(rows, task, tasks, at_once)
+        return in_buckets(rows, task, tasks, at_once, pad)
+
+    def place(self, inputs: TextInputs, device: torch.device) -> TextInputs:
+        """The inputs on a device, with the frozen states of their rows."""
+        states = [self._states_of(part) for part in inputs.parts]  # asked for by host tensors: nothing waits
+        placed = inputs.to(device)
+        parts = (
+            replace(part, states=known) if isinstance(part, Packed) else part
+            for part, known in zip(placed.parts, states, strict=True)
+        )
+        return replace(placed, parts=tuple(parts))
+
+    def hidden(self, stack: Stack, part: Part) -> Tensor:
+        """Last hidden states of a part, in the shape of its `ids` with H behind; layers read `stack`."""
+        with self._lora.using(stack, part.segments):
+            return self._run(part)
+
+    def _run(self, part: Part) -> Tensor:
+        if isinstance(part, Bucket):
+            return self._forward(part.ids, part.types, self.attention, attention_mask=part.mask)
+        assert isinstance(part, Packed)
+        assert part.states is not None, "Learner.place comes before"
+        with self._prefix.known(part.states):
+            return self._forward(
+                part.ids,
+                part.types,
+                f"packed_{self.attention}",
+                position_ids=part.packing.positions[None],
+                packing=part.packing,
+            )
+
+    def _forward(self, ids: Tensor, types: Tensor | None, attention: str, **options: Any) -> Tensor:
+        """The model's own code on one batch: its last hidden states."""
+        extra: dict[str, Any] = {"token_type_ids": types, "use_cache": False}
+        given = {name: value for name, value in extra.items() if name in self._accepted and value is not None}
+        with self._attending(attention):
+            output = self._model(input_ids=ids, **given, **options)
+        states: Tensor = output.last_hidden_state
+        return states
+
+    @contextlib.contextmanager
+    def _attending(self, attention: str) -> Iterator[None]:
+        config: Any = self._model.config
+        before = config._attn_implementation
+        config._attn_implementation = attention
+        try:
+            yield
+        finally:
+            config._attn_implementation = before
+
+    def _states_of(self, part: Part) -> Tensor | None:
+        """The frozen states of packed rows, (1, N, H) on the device."""
+        if not isinstance(part, Packed):
+            return None
+        lengths = list(part.packing.lengths)
+        ids = torch.split(part.ids[0], lengths)
+        types = [None] * len(ids) if part.types is None else torch.split(part.types[0], lengths)
+        rows = [_row(*row) for row in zip(ids, types, strict=True)]
+        states = self._cache.states([_key(row) for row in rows], partial(self._states, rows))
+        return torch.cat(states)[None]
+
+    def _states(self, rows: Sequence[Tokens], wanted: Sequence[int]) -> list[Tensor]:
+        """What enters the first adapted block for some of the rows, each (L, H)."""
+        chosen = [rows[n] for n in wanted]
+        inputs = in_buckets(chosen, [0] * len(chosen), 1).to(self._device)
+        found: list[Tensor] = []
+        for part in inputs.parts:
+            assert isinstance(part, Bucket)
+            states = self._prefix.compute(partial(self._run, part))
+            found += [row[:length] for row, length in zip(states, part.mask.sum(1).tolist(), strict=True)]
+        return [found[n] for n in inputs.restore.tolist()]
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self._model.parameters()).device
+
+    def _packing_is_right(self) -> bool:
+        """Tries packed rows against padded ones; a model whose code does not allow for them is found so."""
+        rows = [{"input_ids": range(1, n + 1), "attention_mask": [1] * n} for n in PROBE]
+        with torch.no_grad():
+            try:
+                padded = self._probe(in_buckets(rows, [0, 0], 1))
+                found = self._probe(packed(rows, [0, 0], 1))
+            except Exception:  # blocks called otherwise, arguments that are not taken: all mean no
+                return False
+        error = (found - padded).norm() / padded.norm()
+        return bool(error.item() < CLOSE.get(padded.dtype, 1e-5))
+
+    def _probe(self, inputs: TextInputs) -> Tensor:
+        placed = self.place(inputs, self._device)
+        pooled = [part.pool(self.hidden(Stack({}), part), "mean") for part in placed.parts]
+        return torch.cat(pooled)[placed.restore]
+
+
+def _row(ids: Tensor, types: Tensor | None) -> Tokens:
+    row = {"input_ids": ids.tolist(), "attention_mask": [1] * len(ids)}
+    return row if types is None else row | {"token_type_ids": types.tolist()}
+
+
+def _key(row: Tokens) -> bytes:
+    """What the frozen states of a row depend on."""
+    return array("l", [*row["input_ids"], *row.get("token_type_ids", ())]).tobytes()

@@ -1,0 +1,43 @@
+"""What must not be combined; refused with the remedy before anything runs."""
+
+from torch import nn
+
+from fewshot.errors import InputError
+
+FIRST_ORDER = "set algorithm.order to 1"
+
+
+def check_twice_differentiable(backbone: nn.Module) -> None:
+    """Refuses a backbone through which a second derivative would fail or be wrong.
+
+    Raises:
+        InputError: quantised weights, re-entrant checkpointing, or a compiled model.
+    """
+    if getattr(backbone, "is_quantized", False) or getattr(backbone, "is_loaded_in_4bit", False):
+        raise InputError(
+            "second order does not run on a quantised base",
+            where="model.backbone",
+            got=f"{type(backbone).__name__} with quantised weights: their products have no second derivative",
+            needed="float32 or bfloat16 weights with algorithm.order 2",
+            fix=f"{FIRST_ORDER}, or take a backbone that is not quantised",
+        )
+    if any(getattr(module, "gradient_checkpointing", False) for module in backbone.modules()):
+        raise InputError(
+            "second order does not run through activation checkpointing",
+            where="model.backbone",
+            got="a backbone with gradient checkpointing on, which cuts the second derivative off",
+            needed="checkpointing off with algorithm.order 2, which keeps its memory flat by itself",
+            fix=f"call gradient_checkpointing_disable(), or {FIRST_ORDER}",
+        )
+    if any(_compiled(module) for module in backbone.modules()):
+        raise InputError(
+            "second order does not run under torch.compile",
+            where="model.backbone",
+            got="a compiled backbone, whose backward pass cannot be differentiated",
+            needed="a backbone that is not compiled with algorithm.order 2",
+            fix=f"leave torch.compile out, or {FIRST_ORDER}",
+        )
+
+
+def _compiled(module: nn.Module) -> bool:
+    return module._compiled_call_impl is not None or hasattr(module, "_orig_mod")
