@@ -9,8 +9,9 @@ import torch
 import transformers
 from transformers.pytorch_utils import Conv1D
 
-from fewshot.errors import InputError
+from fewshot.errors import InputError, suggestion
 from fewshot.models.attention import packed_attention
+from fewshot.models.shapes import PREFIX, SHAPES
 
 __all__ = ["MINILM", "Conv1D", "find_backbone", "load_backbone", "public_name"]
 
@@ -68,14 +69,19 @@ def _check_reachable(name: str, install: str | None) -> None:
 
 
 def load_backbone(
-    name: str, dtype: torch.dtype
+    name: str, dtype: torch.dtype, device: torch.device | str = "cpu"
 ) -> tuple[transformers.PreTrainedModel, transformers.PreTrainedTokenizerBase]:
     """A frozen encoder in evaluation mode, and its tokenizer; no remote code is run.
 
     Args:
-        name: see `find_backbone`.
+        name: see `find_backbone`; or 'shape:NAME' for random weights of a known size (`SHAPES`), with the
+            tokenizer of 'minilm'.
         dtype: of the weights.
+        device: where random weights are drawn; what is loaded comes to the host.
     """
+    if name.startswith(PREFIX):
+        _, tokenizer = load_backbone(MINILM, dtype)
+        return _random(name.removeprefix(PREFIX), dtype, torch.device(device)), tokenizer
     path = find_backbone(name)
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # one for each load, of milliseconds
     try:
@@ -89,6 +95,20 @@ def load_backbone(
             needed="an encoder with weights and a tokenizer that transformers' AutoModel can read",
         ) from error
     return model.requires_grad_(False).eval(), tokenizer
+
+
+def _random(shape: str, dtype: torch.dtype, device: torch.device) -> transformers.PreTrainedModel:
+    if shape not in SHAPES:
+        raise InputError(f"unknown shape {shape!r}", where="model.backbone", fix=suggestion(shape, SHAPES))
+    kind, sizes = SHAPES[shape]
+    config = transformers.AutoConfig.for_model(kind, **sizes)
+    with torch.random.fork_rng(), device:
+        torch.manual_seed(0)
+        model: transformers.PreTrainedModel = transformers.AutoModel.from_config(  # type: ignore[no-untyped-call]
+            config, attn_implementation="eager", dtype=dtype
+        )
+    frozen: transformers.PreTrainedModel = model.requires_grad_(False).eval()  # type: ignore[no-untyped-call]
+    return frozen
 
 
 def public_name(name: str) -> str:

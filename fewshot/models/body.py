@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fewshot.models.cache import StateCache
 from fewshot.models.inputs import Bucket, Packed, Part, TextInputs, Tokens, in_buckets, packed
-from fewshot.models.lora import LoraAdapter
+from fewshot.models.lora import LINEAR, LoraAdapter
 from fewshot.models.prefix import FrozenPrefix
 from fewshot.models.stack import Stack
 
@@ -21,7 +21,7 @@ WHOLE = (
     "this backbone takes padded rows and runs whole: "
     "its layers cannot be passed over, or its attention packed"
 )
-PROBE = (3, 5)  # tokens of the rows that are tried
+PROBE: list[Tokens] = [{"input_ids": range(1, n + 1), "attention_mask": [1] * n} for n in (3, 5)]
 CLOSE = {
     torch.float32: 1e-5,
     torch.bfloat16: 3e-2,
@@ -41,10 +41,12 @@ class Body:
     def __init__(self, model: nn.Module, lora: LoraAdapter, attention: str, cache: StateCache) -> None:
         self._model, self._lora, self.attention = model, lora, attention
         self._cache = StateCache()  # for the probe alone
-        self._prefix = FrozenPrefix(model, lora.layers)
+        self._prefix = FrozenPrefix(model, lora.layers, LINEAR)
         self._accepted = set(inspect.signature(model.forward).parameters)
         self.packs = self._prefix.possible
         self.packs = self.packs and self._packing_is_right()
+        if self.packs and cache.projections:
+            self._prefix.extend(self._probe_adapted)
         self._cache = cache
 
     @property
@@ -141,19 +143,22 @@ class Body:
 
     def _packing_is_right(self) -> bool:
         """Tries packed rows against padded ones; a model whose code does not allow for them is found so."""
-        rows = [{"input_ids": range(1, n + 1), "attention_mask": [1] * n} for n in PROBE]
         with torch.no_grad():
             try:
-                padded = self._probe(in_buckets(rows, [0, 0], 1))
-                found = self._probe(packed(rows, [0, 0], 1))
+                padded = self._probe(in_buckets(PROBE, [0, 0], 1), Stack({}))
+                found = self._probe(packed(PROBE, [0, 0], 1), Stack({}))
             except Exception:  # blocks called otherwise, arguments that are not taken: all mean no
                 return False
         error = (found - padded).norm() / padded.norm()
         return bool(error.item() < CLOSE.get(padded.dtype, 1e-5))
 
-    def _probe(self, inputs: TextInputs) -> Tensor:
+    def _probe_adapted(self) -> Tensor:
+        stack = {name: value[None] for name, value in self._lora.parameters().items()}
+        return self._probe(packed(PROBE, [0, 0], 1), Stack(stack))
+
+    def _probe(self, inputs: TextInputs, stack: Stack) -> Tensor:
         placed = self.place(inputs, self._device)
-        pooled = [part.pool(self.hidden(Stack({}), part), "mean") for part in placed.parts]
+        pooled = [part.pool(self.hidden(stack, part), "mean") for part in placed.parts]
         return torch.cat(pooled)[placed.restore]
 
 

@@ -18,11 +18,14 @@ class Cache:
 
     Args:
         memory_gb: gigabytes of the device's memory that they may take.
+        projections: keep what the frozen maps of the lowest adapted block make of the states as well, such as
+            queries, keys and values: less to compute, about four times the memory.
         folder: where those beyond are kept on disk, for as long as the process runs; without it they are
             computed again for every batch.
     """
 
     memory_gb: float = 1.0
+    projections: bool = True
     folder: str | None = None
 
     def __post_init__(self) -> None:
@@ -38,6 +41,7 @@ class StateCache:
 
     def __init__(self, settings: Cache = Cache()) -> None:
         self._left = settings.memory_gb * 1e9
+        self.projections = settings.projections
         self._folder = settings.folder
         self._memory: dict[bytes, Tensor] = {}
         self._disk: dict[bytes, tuple[int, tuple[int, ...]]] = {}

@@ -26,7 +26,8 @@ class Compute:
         attention: 'auto' takes eager attention on a CPU and for second order, which needs it, else sdpa.
         rows_at_once: rows of a batch that are computed at once, each part again in the backward pass, so
             that the activations of one part are in memory at a time; 0 for all. First order only.
-        emulate: run bfloat16 where the hardware only imitates it, slowly, to repeat what ran elsewhere.
+        emulate: take bfloat16 where the hardware has no arithmetic for it, to repeat what ran elsewhere: the
+            weights are rounded to it and multiplied in float32.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -57,18 +58,23 @@ class Compute:
         Raises:
             InputError: bfloat16 on hardware that multiplies it no faster than float32.
         """
-        if self.dtype == "float32" or (self.dtype == "bfloat16" and self.emulate):
-            return getattr(torch, self.dtype)  # type: ignore[no-any-return]
+        if self.dtype == "float32":
+            return torch.float32
         gain = bfloat16_gain(self.chosen_device())
-        if self.dtype == "bfloat16" and gain < 1:
+        if self.dtype == "bfloat16" and gain < 1 and not self.emulate:
             raise InputError(
                 "this hardware has no bfloat16 arithmetic",
                 where="model.compute.dtype",
                 got=f"bfloat16 products at {gain:.2f} times the speed of float32",
                 needed="a device that multiplies bfloat16 at least as fast",
-                fix="take 'auto' or 'float32'; model.compute.emulate true runs it all the same, slowly",
+                fix="take 'auto' or 'float32', or model.compute.emulate true "
+                "(bfloat16 weights, float32 products)",
             )
         return torch.bfloat16 if self.dtype == "bfloat16" or gain > WORTH else torch.float32
+
+    def emulates(self) -> bool:
+        """Whether bfloat16 weights are multiplied in float32."""
+        return self.dtype == "bfloat16" and self.emulate and bfloat16_gain(self.chosen_device()) < 1
 
     def chosen_attention(self) -> Literal["eager", "sdpa"]:
         """The attention before the order of the algorithm is known."""

@@ -28,7 +28,7 @@ class LoraEncoder(Learner):
     """Any encoder that transformers' AutoModel loads, frozen, with stacked LoRA and a head.
 
     Args:
-        backbone: 'minilm', a folder, or a hub id.
+        backbone: 'minilm', a folder, a hub id, or 'shape:llama-1b' and the like: random weights, to measure.
         lora: rank, targets and layers of the adapter.
         head: 'prototype' starts from the support prototypes, 'shared' from one meta-learned vector
             for all classes, 'per_class' from one for each class number (not permutation-equivariant).
@@ -60,7 +60,10 @@ class LoraEncoder(Learner):
 
         _check_positive(scale=scale, max_length=max_length, head_ways=head_ways)
         self.dtype, self._attention_is_free = compute.chosen_dtype(), compute.attention == "auto"
-        model, self.tokenizer = load_backbone(backbone, self.dtype)
+        model, self.tokenizer = load_backbone(backbone, self.dtype, compute.chosen_device())
+        self._emulates = compute.emulates()
+        if self._emulates:
+            nn.Module.to(model, torch.float32)
         longest = getattr(model.config, "max_position_embeddings", None) or max_length
         if max_length > longest:
             raise InputError(
@@ -156,7 +159,8 @@ class LoraEncoder(Learner):
 
     def note(self) -> str:
         """What the backbone is computed with, and what does not work on it."""
-        where = f"backbone: {self.device.type}, {_name(self.dtype)}, {self.attention} attention"
+        products = " weights in float32 products" if self._emulates else ""
+        where = f"backbone: {self.device.type}, {_name(self.dtype)}{products}, {self.attention} attention"
         blocks = f", {self._body.depth} frozen layers once a text" if self._body.depth else ""
         return "; ".join(filter(None, (where + blocks, self._body.note)))
 

@@ -18,9 +18,6 @@ HIDDEN = "hidden_states"  # the name of a block's first argument in transformers
 class _Reached(Exception):  # noqa: N818 - no error
     """Raised where the prefix ends, so that nothing above it is computed."""
 
-    def __init__(self, hidden: Tensor) -> None:
-        self.hidden = hidden
-
 
 class _Skip(nn.Module):
     """Stands in for a block of the prefix."""
@@ -29,63 +26,126 @@ class _Skip(nn.Module):
         return hidden_states
 
 
+class _Known(nn.Module):
+    """Stands in for a linear map whose input is a constant of the text."""
+
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self._value = value
+
+    def forward(self, _: Tensor) -> Tensor:
+        return self._value
+
+
 class FrozenPrefix:
     """Cuts a backbone below its lowest adapted block.
 
     Args:
         backbone: the model.
         adapted: full names of the adapted modules, such as 'encoder.layer.4.attention.self.query'.
+        linear: the types of its linear maps.
     """
 
-    def __init__(self, backbone: nn.Module, adapted: Iterable[str]) -> None:
+    def __init__(
+        self, backbone: nn.Module, adapted: Iterable[str], linear: tuple[type[nn.Module], ...]
+    ) -> None:
         places = {_block_of(name) for name in adapted}
         stacks = {path for path, _ in places}
         self._blocks = backbone.get_submodule(stacks.pop()) if len(stacks) == 1 else None
+        self._linear = linear
         self.depth = min(number for _, number in places)
+        self._fed: dict[str, nn.Module] = {}  # name within the block -> a map whose input is constant
+        self._widths: list[int] = []
 
     @property
     def possible(self) -> bool:
         """The adapted modules lie in one list of blocks."""
         return isinstance(self._blocks, nn.ModuleList)
 
+    def extend(self, forward: Callable[[], Any]) -> None:
+        """Takes what the frozen maps of the first adapted block make of constant input into the prefix.
+
+        Such as the products with query, key and value: they need neither an adapter's output nor a gradient.
+
+        Args:
+            forward: runs the model from known states, with an adapter that requires gradients.
+        """
+        fed: dict[str, nn.Module] = {}
+        asking: set[str] = set()
+
+        def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+            def hook(module: nn.Module, args: tuple[Tensor, ...], _: Tensor) -> None:
+                if args[0].requires_grad:
+                    asking.add(name)
+                fed[name] = module
+
+            return hook
+
+        maps = {name: m for name, m in self._first.named_modules() if isinstance(m, self._linear)}
+        hooks = [module.register_forward_hook(note(name)) for name, module in maps.items()]
+        try:
+            with torch.enable_grad():
+                forward()
+        finally:
+            for hook in hooks:
+                hook.remove()
+        self._fed = {name: module for name, module in fed.items() if name not in asking}
+
     def compute(self, forward: Callable[[], Any]) -> Tensor:
-        """Hidden states (B, L, H) that enter the first adapted block.
+        """What is constant above the cut, side by side: (B, L, W), first the states that enter the block.
 
         Args:
             forward: runs the whole model on a batch.
         """
+        pieces: list[Tensor] = []
 
-        def stop(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            raise _Reached(args[0] if args else kwargs[HIDDEN])
+        def keep(piece: Tensor) -> None:
+            pieces.append(piece)
+            if len(pieces) == 1 + len(self._fed):
+                raise _Reached
 
-        hook = self._first.register_forward_pre_hook(stop, with_kwargs=True)
+        def enter(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            keep(args[0] if args else kwargs[HIDDEN])
+
+        def leave(_: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+            keep(output)
+
+        hooks = [self._first.register_forward_pre_hook(enter, with_kwargs=True)]
+        hooks += [module.register_forward_hook(leave) for module in self._fed.values()]
         try:
             with torch.no_grad():
                 forward()
-        except _Reached as reached:
-            return reached.hidden
+        except _Reached:
+            self._widths = [piece.shape[-1] for piece in pieces]
+            return torch.cat(pieces, dim=-1)
         finally:
-            hook.remove()
+            for hook in hooks:
+                hook.remove()
         raise AssertionError("the adapted block did not run")
 
     @contextlib.contextmanager
-    def known(self, hidden: Tensor) -> Iterator[None]:
-        """Inside, the model starts from `hidden` at its first adapted block."""
+    def known(self, states: Tensor) -> Iterator[None]:
+        """Inside, the model starts from `states` (see `compute`) at its first adapted block."""
+        hidden, *pieces = torch.split(states, self._widths, dim=-1)
 
         def put(
             _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
         ) -> tuple[tuple[Any, ...], dict[str, Any]]:
             return ((hidden, *args[1:]), kwargs) if args else (args, kwargs | {HIDDEN: hidden})
 
-        hook = self._first.register_forward_pre_hook(put, with_kwargs=True)
         assert isinstance(self._blocks, nn.ModuleList)
-        own = [self._blocks[number] for number in range(self.depth)]
+        first, below = self._first, [self._blocks[number] for number in range(self.depth)]
+        hook = first.register_forward_pre_hook(put, with_kwargs=True)
         for number in range(self.depth):
             self._blocks[number] = _Skip()
+        for name, piece in zip(self._fed, pieces, strict=True):
+            first.set_submodule(name, _Known(piece))
         try:
             yield
         finally:
-            for number, block in enumerate(own):
+            for name, module in self._fed.items():
+                first.set_submodule(name, module)
+            for number, block in enumerate(below):
                 self._blocks[number] = block
             hook.remove()
 

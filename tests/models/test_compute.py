@@ -43,9 +43,27 @@ def test_bfloat16_is_refused_where_the_hardware_has_none() -> None:
         "  where:  model.compute.dtype\n"
         "  got:    bfloat16 products at 0.25 times the speed of float32\n"
         "  needed: a device that multiplies bfloat16 at least as fast\n"
-        "  do:     take 'auto' or 'float32'; model.compute.emulate true runs it all the same, slowly"
+        "  do:     take 'auto' or 'float32', or model.compute.emulate true (bfloat16 weights, float32 products)"
     )
-    assert Compute(dtype="bfloat16", emulate=True).chosen_dtype() == torch.bfloat16
+
+
+@pytest.mark.parametrize("gain", [0.25], indirect=True)
+@pytest.mark.usefixtures("gain")
+def test_emulated_bfloat16_rounds_the_weights_and_multiplies_in_float32(make_learner: LearnerMaker) -> None:
+    exact = dict(make_learner().peft.named_parameters())
+    learner = make_learner(compute=Compute(dtype="bfloat16", emulate=True))
+    assert learner.resolved()["compute"]["dtype"] == "bfloat16"
+    assert "bfloat16 weights in float32 products" in learner.note()
+    for name, value in learner.peft.named_parameters():
+        assert value.dtype == torch.float32
+        if not value.requires_grad:
+            assert torch.equal(value, exact[name].to(torch.bfloat16).float())
+
+
+@pytest.mark.parametrize("gain", [2.0], indirect=True)
+@pytest.mark.usefixtures("gain")
+def test_where_there_is_bfloat16_nothing_is_emulated() -> None:
+    assert not Compute(dtype="bfloat16", emulate=True).emulates()
 
 
 def test_the_rates_are_measured_once() -> None:
@@ -54,8 +72,10 @@ def test_the_rates_are_measured_once() -> None:
     assert compute.product_rate(device) == compute.product_rate(device) > 1e9
 
 
+@pytest.mark.parametrize("gain", [2.0], indirect=True)
+@pytest.mark.usefixtures("gain")
 def test_the_base_is_bfloat16_and_what_is_learned_is_not(make_learner: LearnerMaker) -> None:
-    learner = make_learner(compute=Compute(dtype="bfloat16", emulate=True))
+    learner = make_learner(compute=Compute(dtype="bfloat16"))
     kinds = {(p.requires_grad, p.dtype) for p in learner.parameters()}
     assert kinds == {(False, torch.bfloat16), (True, torch.float32)}
     support, query = ready(learner, attribute_episodes(2))

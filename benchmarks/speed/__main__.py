@@ -1,0 +1,157 @@
+"""Outer steps a second of ours and of learn2learn, higher and TorchOpt, side by side.
+
+In one run, alternating: three settings, each in first and second order, with the relative error of the
+meta-gradient, peak memory and the share of the machine's product rate. Writes JSON, prints a table.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import machine, provenance
+from benchmarks.speed.case import SETTINGS, Case, draw, task_family, texts_of
+from benchmarks.speed.growth import grow, plot
+from benchmarks.speed.ours import Ours
+from benchmarks.speed.peak import peak
+from benchmarks.speed.rounds import Effort, measure
+from benchmarks.speed.table import rows
+from fewshot.errors import FewshotError
+from fewshot.files import write_json
+from fewshot.models.compute import product_rate
+from fewshot.tasks.family import TaskFamily
+from fewshot.tasks.nway import NWayKShot
+
+FULL, QUICK = Effort(rounds=5, peer_seconds=30), Effort(rounds=2, peer_seconds=3)
+STEPS = (1, 5, 10)
+SPREAD = 500  # outer steps over which the filling of the prefix is spread
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the benchmark; exit codes as those of `fewshot`."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    parser.add_argument("--json", type=Path, required=True, help="the file to write")
+    parser.add_argument("--quick", action="store_true", help="in under 10 minutes; enters no table")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--model", nargs="+", default=["minilm"], help="minilm, or shape:llama-7b and the like"
+    )
+    given = parser.parse_args(arguments)
+    console = Console(stderr=True, highlight=False)
+    try:
+        for name in given.model:
+            path = given.json if len(given.model) == 1 else _beside(given.json, name)
+            result = run(name, given.device, QUICK if given.quick else FULL, given.quick, console)
+            if result["growth"]:
+                plot(result["growth"], path.with_suffix(".svg"))
+            write_json(path, result)
+            _show(result)
+    except FewshotError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def run(model: str, device: Any, effort: Effort, quick: bool, console: Console) -> dict[str, Any]:
+    """Everything that is measured of one model."""
+    family = task_family()
+    entries = []
+    fill: dict[str, Any] = {}
+    for setting in SETTINGS:
+        for order in (1, 2):
+            case = Case(setting, order, model, device)
+            console.print(f"setting {setting.name}, order {order}")
+            ours = Ours(case)
+            texts = _training_texts(family, case, effort.rounds)
+            seconds = ours.fill(texts)
+            fill = {"texts": len(texts), "seconds": seconds, "per_step_over_500": seconds / SPREAD}
+            speed = measure(case, ours, family, effort)
+            entries.append({"name": setting.name, "order": order, **speed, "prefix_fill": fill})
+            console.print(f"  {speed['ours']:.2f} steps/s, {speed['ratio']}")
+    _add_peaks(entries, model, device, quick, console)
+    where = ours.learner.device
+    return {
+        "schema": 1,
+        "quick": quick,
+        "model": model,
+        "episodes": "BANKING77" if isinstance(family, NWayKShot) else "attribute",
+        "command": " ".join(["python -m benchmarks.speed", *sys.argv[1:]]),
+        **provenance(),
+        "machine": machine(where),
+        "product_rate": product_rate(where),
+        "prefix_fill": next(e["prefix_fill"] for e in entries if e["name"] == "b"),
+        "settings": entries,
+        "growth": [] if quick else _growth(model, device, family, console),
+    }
+
+
+def _training_texts(family: TaskFamily, case: Case, rounds: int) -> list[str]:
+    """All texts of the training classes; of a family that makes its texts, those of the rounds."""
+    if isinstance(family, NWayKShot):
+        pool = family.split("train").pool  # type: ignore[attr-defined]
+        return [pool.example(label, n).text for label in pool.classes for n in range(pool.size(label))]
+    return texts_of([episode for n in range(rounds + 1) for episode in draw(family, n, case.meta_batch)])
+
+
+def _add_peaks(entries: list[dict[str, Any]], model: str, device: Any, quick: bool, console: Console) -> None:
+    """Peak memory in second order at 1, 5 and 10 inner steps; in a quick run of meta-batches of 2."""
+    size = 2 if quick else 8
+    for entry in entries:
+        setting = next(setting for setting in SETTINGS if setting.name == entry["name"])
+        if entry["order"] == 1:
+            continue
+        console.print(f"peak memory in setting {setting.name}")
+        cases = {str(n): Case(setting, 2, model, device, inner_steps=n, meta_batch=size) for n in STEPS}
+        ours = {n: peak("ours", case) for n, case in cases.items()}
+        peers = ["learn2learn"] if quick or entry["emulated"] else list(entry["ratio"])
+        skip = entry["emulated"]  # in software a peer's step of 10 inner steps takes many minutes
+        theirs = {p: {n: peak(p, case) for n, case in cases.items()} for p in peers if not skip}
+        memory = {
+            "peak_memory": _bytes(ours, "peak"),
+            "peak_memory_step": _bytes(ours, "step"),
+            "peers_peak_memory": {p: _bytes(found, "peak") for p, found in theirs.items()},
+            "peers_peak_memory_step": {p: _bytes(found, "step") for p, found in theirs.items()},
+            "peak_meta_batch": size,
+        }
+        for other in entries:
+            if other["name"] == entry["name"]:
+                other.update(memory)
+
+
+def _bytes(found: dict[str, dict[str, Any]], kind: str) -> dict[str, Any]:
+    return {steps: each.get(kind, each.get("error")) for steps, each in found.items()}
+
+
+def _growth(model: str, device: Any, family: TaskFamily, console: Console) -> list[dict[str, Any]]:
+    lines = []
+    for line in grow(model, device, family, rounds=3):
+        console.print(f"growth: {line}")
+        lines.append(line)
+    return lines
+
+
+def _beside(path: Path, model: str) -> Path:
+    return path.with_name(f"{path.stem}-{model.replace(':', '-').replace('/', '-')}{path.suffix}")
+
+
+def _show(result: dict[str, Any]) -> None:
+    peers = list(dict.fromkeys(n for e in result["settings"] for n in (*e["ratio"], *e["errors"])))
+    table = Table(title=f"outer steps a second, {result['model']}" + (" (quick)" if result["quick"] else ""))
+    columns = ["setting", "order", "fewshot", *peers, "gradient error", "product rate", "memory, 10 steps"]
+    for column in columns:
+        table.add_column(column)
+    for cells in rows(result):
+        table.add_row(*cells)
+    console = Console(width=max(Console().width, 140))
+    console.print(table)
+    for entry in result["settings"][:1]:
+        for name, error in entry["errors"].items():
+            console.print(f"{name} does not run: {error}", highlight=False, markup=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,131 @@
+"""Alternating rounds: ours and every peer on the same episodes, one after another."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from benchmarks.speed.case import Case, draw
+from benchmarks.speed.ours import Ours
+from benchmarks.speed.peers import PEERS, Peer, PeftClassifier, relative_error
+from fewshot.models.compute import bfloat16_gain, product_rate
+from fewshot.tasks.episode import Episode
+from fewshot.tasks.family import TaskFamily
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Args:
+        rounds: at least 5 for a figure that is reported.
+        peer_seconds: a peer whose meta-batch takes longer is timed on fewer of its tasks, and scaled:
+            it takes them one after another.
+    """
+
+    rounds: int
+    peer_seconds: float
+
+
+class Stepper(Protocol):
+    """Ours or a peer."""
+
+    def step(self, drawn: Sequence[Episode]) -> None:
+        """The meta-gradient of the episodes."""
+
+
+def measure(case: Case, ours: Ours, family: TaskFamily, effort: Effort) -> dict[str, Any]:
+    """One entry of the results: speeds, ratios, gradient error, shares."""
+    device = ours.learner.device
+    emulated = case.setting.dtype == "bfloat16" and bfloat16_gain(device) < 1
+    peers, alone, errors = _peers(case, ours, draw(family, 0, case.meta_batch)[:1], emulated)
+    ours.step(draw(family, 0, case.meta_batch))
+    tasks = {name: max(1, min(case.meta_batch, int(effort.peer_seconds / alone[name]))) for name in peers}
+    own: list[float] = []
+    theirs: dict[str, list[float]] = {name: [] for name in peers}
+    for number in range(1, effort.rounds + 1):
+        drawn = draw(family, number, case.meta_batch)
+        own.append(_seconds(device, lambda: ours.step(drawn)))  # noqa: B023 - called at once
+        for name, peer in peers.items():
+            part = drawn[: tasks[name]]
+            slow = alone[name] > 2 * effort.peer_seconds  # then its first task stands for all
+            seconds = alone[name] if slow else _seconds(device, lambda: peer.step(part))  # noqa: B023
+            theirs[name].append(seconds * len(drawn) / len(part))
+    ratios = {
+        name: statistics.median(t / o for t, o in zip(times, own, strict=True))
+        for name, times in theirs.items()
+    }
+    seconds = statistics.median(own)
+    rate = ours.operations(drawn) / own[-1]
+    return {
+        "ours": 1 / seconds,
+        "peers": {name: 1 / statistics.median(times) for name, times in theirs.items()},
+        "ratio": ratios,
+        "errors": errors,
+        "grad_rel_error": _gradient_error(case, ours, peers, family),
+        "padding_share": ours.padding(drawn)["padding"],
+        "attention_padding_share": ours.padding(drawn)["attention_padding"],
+        "gemm_fraction": rate / product_rate(device),
+        "rounds": effort.rounds,
+        "tasks_timed": tasks,
+        "seconds": own,
+        "attention": {"ours": ours.learner.attention, "peers": _attention(peers)},
+        "emulated": emulated,
+    }
+
+
+def _peers(
+    case: Case, ours: Ours, one: Sequence[Episode], emulated: bool
+) -> tuple[dict[str, Peer], dict[str, float], dict[str, str]]:
+    """Those that run, with the faster attention; their seconds for one task; the errors of those that do not.
+
+    Each takes the task twice, since the first warms up; where bfloat16 is emulated once, and in eager
+    attention, since there a task takes many seconds.
+    """
+    kinds = ("eager",) if case.order == 2 or emulated else ("sdpa", "eager")
+    models = {kind: PeftClassifier(case, kind, ours) for kind in kinds}
+    running, alone, errors = {}, {}, {}
+    for name in PEERS:
+        times: dict[str, float] = {}
+        for kind, model in models.items():
+            peer = Peer(name, case, model)
+            try:
+                tries = [_seconds(ours.learner.device, lambda: peer.step(one)) for _ in range(2 - emulated)]  # noqa: B023
+            except Exception as error:  # whatever stops a peer is its result
+                errors[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            else:
+                times[kind] = min(tries)
+        if times:
+            fastest = min(times, key=lambda kind: times[kind])
+            running[name], alone[name] = Peer(name, case, models[fastest]), times[fastest]
+    return running, alone, errors
+
+
+def _gradient_error(case: Case, ours: Ours, peers: dict[str, Peer], family: TaskFamily) -> float | None:
+    """Of the meta-gradient against learn2learn's; None in bfloat16, which rounds the two differently."""
+    if case.setting.dtype != "float32" or "learn2learn" not in peers:
+        return None
+    drawn = draw(family, 0, case.meta_batch)[:2]
+    ours.step(drawn)
+    peers["learn2learn"].step(drawn)
+    return relative_error(ours.gradient(), peers["learn2learn"].gradient())
+
+
+def _attention(peers: dict[str, Peer]) -> dict[str, str]:
+    return {
+        name: str(peer.model.body.get_base_model().config._attn_implementation)  # type: ignore[union-attr]
+        for name, peer in peers.items()
+    }
+
+
+def _seconds(device: torch.device, work: Callable[[], None]) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    started = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started

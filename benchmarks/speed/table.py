@@ -1,0 +1,122 @@
+"""The table of a result: on the console, and in the README.
+
+`python -m benchmarks.speed.table RESULT.json [README.md]` prints it as Markdown, or writes it between the
+README's marks.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fewshot.errors import InputError
+from fewshot.files import write_text
+
+BEGIN, END = "<!-- speed: made by python -m benchmarks.speed.table -->", "<!-- end of speed -->"
+NAMES = {
+    "a": "LoRA in all layers, float32",
+    "b": "LoRA in the last two layers, float32",
+    "c": "LoRA in the last two layers, bfloat16",
+}
+ORDERS = {1: "first", 2: "second"}
+MEGABYTE = 1e6
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The table, and what it was measured on."""
+    peers = list(dict.fromkeys(name for entry in result["settings"] for name in _tried(entry)))
+    head = ["setting", "order", "fewshot, steps/s", *peers, "gradient", "product rate", "memory, 10 steps"]
+    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
+    lines += ["| " + " | ".join(_row(entry, peers)) + " |" for entry in result["settings"]]
+    return "\n".join([*lines, "", *_notes(result)])
+
+
+def rows(result: dict[str, Any]) -> list[list[str]]:
+    """The cells of the table, for a console."""
+    peers = list(dict.fromkeys(name for entry in result["settings"] for name in _tried(entry)))
+    return [_row(entry, peers) for entry in result["settings"]]
+
+
+def _tried(entry: dict[str, Any]) -> list[str]:
+    return [*entry["ratio"], *entry["errors"]]
+
+
+def _row(entry: dict[str, Any], peers: list[str]) -> list[str]:
+    error, memory = entry["grad_rel_error"], entry.get("peak_memory_step") or {}
+    return [
+        f"({entry['name']}) {NAMES[entry['name']]}",
+        ORDERS[entry["order"]],
+        f"{entry['ours']:.2f}",
+        *(f"{entry['ratio'][peer]:.1f}x" if peer in entry["ratio"] else "fails" for peer in peers),
+        "" if error is None else f"{error:.0e}",
+        f"{entry['gemm_fraction']:.0%}",
+        f"{memory['10'] / MEGABYTE:.0f} MB, {memory['10'] / memory['1']:.2f}x of 1"
+        if memory.get("1")
+        else "",
+    ]
+
+
+def _grown(memory: dict[str, float]) -> str:
+    if not memory.get("1"):
+        return ""
+    return f"{memory['10'] / MEGABYTE:.0f} MB, {memory['10'] / memory['1']:.2f}x of 1"
+
+
+def _notes(result: dict[str, Any]) -> list[str]:
+    entries, where = result["settings"], result["machine"]
+    processor = f"{where['gpu'] or where['processor']} ({where['instructions']}, {where['threads']} threads)"
+    notes = [
+        f"Model {result['model']}, {result['episodes']} episodes, meta-batch 8, 5-way 1-shot, 5 queries, 5"
+        f" inner steps; {processor}; commit {result['commit']}. A peer's column says how many times as fast fewshot is, the median of"
+        f" {entries[0]['rounds']} alternating rounds; gradient: relative error against learn2learn; product"
+        " rate: linear maps on real tokens, per second, over the best square float32 product; memory: what a"
+        " second-order step of 10 inner steps takes beyond the loaded model."
+    ]
+    fill = result["prefix_fill"]
+    notes.append(
+        f"The frozen prefix of the {fill['texts']} training texts was filled once, in {fill['seconds']:.1f} s,"
+        f" {1000 * fill['per_step_over_500']:.0f} ms a step over 500 steps; that is not in the figures above."
+    )
+    if any(entry["emulated"] for entry in entries):
+        notes.append(
+            "This processor has no bfloat16 arithmetic. In (c) fewshot rounds the weights to bfloat16 and"
+            " multiplies in float32 (`model.compute.emulate`), while the peers' bfloat16 models run as torch"
+            " runs them, in software; their ratio says that, not more. Against peers in float32, see (b)."
+        )
+    failed = {name: text for entry in entries for name, text in entry["errors"].items()}
+    notes += [f"{name} does not run on this model: `{text}`" for name, text in failed.items()]
+    return [line for note in notes for line in (note, "")][:-1]
+
+
+def into_readme(path: Path, table: str) -> None:
+    """Writes the table between the marks.
+
+    Raises:
+        InputError: the file has no marks.
+    """
+    text = path.read_text(encoding="utf-8")
+    if BEGIN not in text or END not in text:
+        raise InputError("no place for the speed table", where=path, needed=f"the lines {BEGIN} and {END}")
+    before, rest = text.split(BEGIN, 1)
+    write_text(path, f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.split(END, 1)[1]}")
+
+
+def main() -> None:
+    """Prints the table of a result, or writes it into a README."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.table", description=__doc__)
+    parser.add_argument("result", type=Path)
+    parser.add_argument("readme", type=Path, nargs="?")
+    given = parser.parse_args()
+    result = json.loads(given.result.read_text(encoding="utf-8"))
+    if result["quick"] and given.readme:
+        sys.exit("a quick result enters no table; run python -m benchmarks.speed without --quick")
+    table = markdown(result)
+    if given.readme:
+        into_readme(given.readme, table)
+    else:
+        print(table)
+
+
+if __name__ == "__main__":
+    main()
