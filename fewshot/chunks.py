@@ -46,7 +46,7 @@ class Chunks:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                reason = str(error).splitlines()[0]
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
             # outside of the handler: while it runs, the traceback holds the tensors that were too many
             gc.collect()
             if torch.cuda.is_available():
@@ -72,7 +72,7 @@ class Chunks:
             self.tasks = (self.tasks + 1) // 2
             self.say(f"out of memory: {self.tasks} tasks at once from here on")
             return
-        now = self._learner.rows_at_once or rows
+        now = min(self._learner.rows_at_once or rows, rows)
         if self._in_parts and now > 1 and self._learner.limit_rows((now + 1) // 2):
             self.say(f"out of memory: {self._learner.rows_at_once} rows of a task at once from here on")
             return

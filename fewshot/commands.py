@@ -90,7 +90,7 @@ def evaluate_run(arguments: Sequence[str]) -> int:
     parts = run.parts
     results = evaluate(parts.family, parts.model, parts.algorithm, settings, title="test episodes")
     seconds = time.perf_counter() - started
-    summary = RunFolder.summary(results, settings.seed, parts.algorithm, seconds)
+    summary = RunFolder.summary(results, settings.seed, parts.model, parts.algorithm, seconds)
     RunFolder.write_results(folder, results, summary)
     write_text(folder / "config.yaml", resolved(parser, run.parsed, parts.model))
     console = Console()

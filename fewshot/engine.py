@@ -44,7 +44,7 @@ class Outcome:
 
 
 class Engine:
-    """Adds the meta-gradient of a meta-batch to the meta-parameters' `grad`.
+    """Sets the meta-parameters' `grad` to the meta-gradient of a meta-batch.
 
     Args:
         learner: the model.
@@ -71,9 +71,6 @@ class Engine:
         """
 
         def work() -> Outcome:
-            # begun anew after an error: a backward pass that broke off has left part of its gradient
-            for parameter in self._parameters():
-                parameter.grad = None
             return self._accumulate(batch if batch.cut == self._cut else self.collate(batch.episodes))
 
         return self.chunks.run(work, _rows(batch.episodes))
@@ -85,19 +82,29 @@ class Engine:
             episode: the task.
             most: tasks of a chunk at most; None leaves the chunks as they are.
         """
-        counter = FlopCounterMode(display=False)
+        operations = 0
 
         def work() -> Outcome:
-            with counter:
-                return self.gradient(self.collate([episode]))
+            nonlocal operations
+            batch = self.collate([episode])
+            for each in batch.parts[0]:
+                self.learner.place(each)  # so that what is computed once a text is not counted
+            with FlopCounterMode(display=False) as counter:
+                outcome = self._accumulate(batch)
+            operations = counter.get_total_flops()  # of the try that came through
+            return outcome
 
         rows = _rows([episode])
-        cost = work().cost if most is None else self.chunks.fit(work, rows, most).cost
-        self.operations_per_token = counter.get_total_flops() / max(cost.get("tokens", 0), 1)
+        fit = self.chunks.run(work, rows) if most is None else self.chunks.fit(work, rows, most)
+        cost = fit.cost
+        self.operations_per_token = operations / max(cost.get("tokens", 0), 1)
         for parameter in self._parameters():
             parameter.grad = None
 
     def _accumulate(self, batch: MetaBatch) -> Outcome:
+        # begun anew after an error: a backward pass that broke off has left part of its gradient
+        for parameter in self._parameters():
+            parameter.grad = None
         loss = right = rows = 0.0
         for part in batch.parts:
             support, query = (self.learner.place(each) for each in part)

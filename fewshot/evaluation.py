@@ -94,7 +94,8 @@ def evaluate(
     results: list[TaskResult] = []
     drawn = ahead(episodes(family, side, settings.seed, range(settings.episodes)), settings.tasks_at_once)
     with Progress(title, settings.episodes) as progress, contextlib.closing(drawn):
-        chunks = Chunks(model, settings.tasks_at_once, algorithm.takes_parts, progress.say)
+        most = min(settings.tasks_at_once, settings.episodes)
+        chunks = Chunks(model, most, algorithm.takes_parts, progress.say)
         while batch := list(islice(drawn, settings.tasks_at_once)):
             numbers = range(len(results), len(results) + len(batch))
             results += _evaluate_chunks(model, algorithm, numbers, batch, chunks)

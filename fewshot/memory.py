@@ -33,10 +33,13 @@ def free_memory(device: torch.device) -> int:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes: the most that was allocated on a GPU, or resident in this process, so far."""
+    """Bytes: the most that was allocated on a GPU, or resident here, since `growth` was last asked."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    try:
+        return _resident_peak()
+    except (OSError, StopIteration):  # not Linux; there it would hold the peak of the parent process
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def growth(device: torch.device, work: Callable[[], object]) -> int | None:

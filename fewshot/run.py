@@ -61,11 +61,11 @@ class RunFolder:
 
     @staticmethod
     def summary(
-        results: Sequence[TaskResult], seed: int, algorithm: Algorithm, seconds: float
+        results: Sequence[TaskResult], seed: int, model: Learner, algorithm: Algorithm, seconds: float
     ) -> dict[str, Any]:
         """The content of `summary.json`."""
         order = getattr(algorithm, "order", None)  # baselines have none
-        head = {"schema": SCHEMA, "seed": seed, "order": order, "seconds": seconds}
+        head = {"schema": SCHEMA, "seed": seed, "order": order, "seconds": seconds, "ran": model.note()}
         return head | summarise(results) | {"versions": versions()}
 
     @staticmethod

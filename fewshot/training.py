@@ -235,7 +235,7 @@ class Trainer:
         return {"valid_accuracy": accuracy, "valid_loss": loss}
 
     def _finish(self, results: list[TaskResult], seconds: float) -> Run:
-        summary = RunFolder.summary(results, self.evaluation.seed, self.algorithm, seconds)
+        summary = RunFolder.summary(results, self.evaluation.seed, self.model, self.algorithm, seconds)
         path = self._folder.path if self._folder else None
         if path:
             RunFolder.write_results(path, results, summary)

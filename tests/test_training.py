@@ -58,6 +58,7 @@ def test_a_run_directory_holds_what_people_script_against(make_learner: LearnerM
     assert summary["schema"] == 1
     assert (summary["episodes"], summary["way"], summary["shot"], summary["seed"]) == (6, 3, 2, 0)
     assert summary["order"] == 1
+    assert summary["ran"] == "backbone: cpu, float32, eager attention, frozen below layer 1: once a text"
     mean = sum(float(row["accuracy"]) for row in rows) / 6
     assert summary["accuracy"]["mean"] == pytest.approx(mean)
     assert set(summary["before"]) == {"accuracy", "precision", "recall", "f1"}

@@ -46,10 +46,12 @@ def main(arguments: Sequence[str]) -> int:
         for name in given.model:
             path = given.json if len(given.model) == 1 else _beside(given.json, name)
             result = run(name, given.device, QUICK if given.quick else FULL, given.quick, console)
-            if result["growth"]:
-                plot(result["growth"], path.with_suffix(".svg"))
-            write_json(path, result)
+            write_json(path, result)  # before what takes long again
             _show(result)
+            if not given.quick:
+                result["growth"] = _growth(name, given.device, console)
+                plot(result["growth"], path.with_suffix(".svg"))
+                write_json(path, result)
     except FewshotError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -85,7 +87,7 @@ def run(model: str, device: Any, effort: Effort, quick: bool, console: Console) 
         "product_rate": product_rate(where),
         "prefix_fill": next(e["prefix_fill"] for e in entries if e["name"] == "b"),
         "settings": entries,
-        "growth": [] if quick else _growth(model, device, family, console),
+        "growth": [],
     }
 
 
@@ -126,9 +128,9 @@ def _bytes(found: dict[str, dict[str, Any]], kind: str) -> dict[str, Any]:
     return {steps: each.get(kind, each.get("error")) for steps, each in found.items()}
 
 
-def _growth(model: str, device: Any, family: TaskFamily, console: Console) -> list[dict[str, Any]]:
+def _growth(model: str, device: Any, console: Console) -> list[dict[str, Any]]:
     lines = []
-    for line in grow(model, device, family, rounds=2):
+    for line in grow(model, device, task_family(), rounds=2):
         console.print(f"growth: {line}")
         lines.append(line)
     return lines

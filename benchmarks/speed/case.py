@@ -35,6 +35,8 @@ SETTINGS = (
     Setting("c", "last:2", "bfloat16"),
 )
 
+LARGE = Setting("large", "all", "bfloat16")
+
 
 @dataclass(frozen=True)
 class Case:

@@ -10,10 +10,12 @@ from typing import Any
 import torch
 
 from benchmarks.machine import ROOT
-from benchmarks.speed.case import SETTINGS, Case, draw, task_family
+from benchmarks.speed.case import LARGE, SETTINGS, Case, draw, task_family
 from benchmarks.speed.ours import Ours
 from benchmarks.speed.peers import Peer, PeftClassifier
 from fewshot.memory import growth, peak_memory
+
+KNOWN = (*SETTINGS, LARGE)
 
 
 def peak(who: str, case: Case, timeout: float = 600) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def main() -> None:
     """Measures in this process and prints JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--who", required=True, help="ours, or a peer")
-    parser.add_argument("--setting", choices=[setting.name for setting in SETTINGS], required=True)
+    parser.add_argument("--setting", choices=[setting.name for setting in KNOWN], required=True)
     parser.add_argument("--model", default="minilm")
     parser.add_argument("--device", default="auto")
     for name, default in (
@@ -48,7 +50,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     given = vars(parser.parse_args())
     who = given.pop("who")
-    setting = next(setting for setting in SETTINGS if setting.name == given["setting"])
+    setting = next(setting for setting in KNOWN if setting.name == given["setting"])
     case = Case(**given | {"setting": setting})
     drawn = draw(task_family(), 0, case.meta_batch)
     ours = Ours(case)

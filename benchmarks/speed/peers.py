@@ -39,14 +39,8 @@ class PeftClassifier(nn.Module):
         dtype = torch.bfloat16 if case.setting.dtype == "bfloat16" else torch.float32
         model, self.tokenizer = load_backbone(case.model, dtype, device)
         model.set_attn_implementation(attention)
-        adapted = {next(int(p) for p in name.split(".") if p.isdigit()) for name in start.learner.adapter()}
-        config = peft.LoraConfig(
-            r=case.rank,
-            lora_alpha=16,
-            target_modules=list(case.modules),
-            layers_to_transform=sorted(adapted),
-            bias="none",
-        )
+        adapted = sorted({name.rsplit(".", 1)[0] for name in start.learner.adapter()})
+        config = peft.LoraConfig(r=case.rank, lora_alpha=16, target_modules=adapted, bias="none")
         self.max_length = case.max_length
         self.accepted = set(inspect.signature(model.forward).parameters)
         self.body = peft.get_peft_model(model, config).eval()

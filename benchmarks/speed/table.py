@@ -68,14 +68,15 @@ def _notes(result: dict[str, Any]) -> list[str]:
     processor = f"{where['gpu'] or where['processor']} ({where['instructions']}, {where['threads']} threads)"
     notes = [
         f"Model {result['model']}, {result['episodes']} episodes, meta-batch 8, 5-way 1-shot, 5 queries, 5"
-        f" inner steps; {processor}; commit {result['commit']}. A peer's column says how many times as fast fewshot is, the median of"
-        f" {entries[0]['rounds']} alternating rounds; gradient: relative error against learn2learn; product"
+        f" inner steps; {processor}; commit {result['commit']}. A peer's column says how many times as fast"
+        f" fewshot is, the median of {entries[0]['rounds']} alternating rounds; gradient: relative error"
+        " against learn2learn; product"
         " rate: linear maps on real tokens, per second, over the best square float32 product; memory: what a"
         " second-order step of 10 inner steps takes beyond the loaded model."
     ]
     fill = result["prefix_fill"]
     notes.append(
-        f"The frozen prefix of the {fill['texts']} training texts was filled once, in {fill['seconds']:.1f} s,"
+        f"The frozen prefix of the {fill['texts']} training texts was filled once in {fill['seconds']:.1f} s,"
         f" {1000 * fill['per_step_over_500']:.0f} ms a step over 500 steps; that is not in the figures above."
     )
     if any(entry["emulated"] for entry in entries):

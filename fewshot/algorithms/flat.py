@@ -49,6 +49,7 @@ def flat_step(step: Step, stack: Stack, parameters: Sequence[Tensor]) -> Stack:
         stack: what it starts from.
         parameters: leaves beside the stack that the step reads, such as inner rates.
     """
+    parameters = [parameter for parameter in parameters if parameter.requires_grad]
     names = [name for name, _ in stack.items()]
     tensors = [tensor for _, tensor in stack.items()]
     after = _Flat.apply(step, names, parameters, *tensors, *parameters)  # type: ignore[no-untyped-call]

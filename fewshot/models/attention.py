@@ -88,7 +88,8 @@ def packed_attention(
     """
     causal = bool(getattr(module, "is_causal", False))
     wanted = [name for name in UNKNOWN if others.get(name) is not None]
-    if wanted or attention_mask is not None or (sliding_window is not None and not causal):
+    wanted += ["attention_mask"] if attention_mask is not None else []
+    if wanted or (sliding_window is not None and not causal):
         raise NotImplementedError(f"attention with {wanted or 'a window in both directions'}")
     heads, size = query.shape[1], query.shape[3]
     scale = size**-0.5 if scaling is None else scaling

@@ -1,6 +1,7 @@
 """What is constant of a text, kept from one batch to the next."""
 
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,7 @@ class StateCache:
             if self._file is None:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - open as long as the cache lives
+                weakref.finalize(self, self._file.close)
             start = self._file.seek(0, 2)
             self._file.write(value.cpu().contiguous().view(torch.uint8).numpy().tobytes())
             self._file.flush()

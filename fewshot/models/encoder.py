@@ -161,7 +161,7 @@ class LoraEncoder(Learner):
         """What the backbone is computed with, and what does not work on it."""
         products = " weights in float32 products" if self._emulates else ""
         where = f"backbone: {self.device.type}, {_name(self.dtype)}{products}, {self.attention} attention"
-        blocks = f", {self._body.depth} frozen layers once a text" if self._body.depth else ""
+        blocks = f", frozen below layer {self._body.depth}: once a text" if self._body.depth else ""
         return "; ".join(filter(None, (where + blocks, self._body.note)))
 
     def resolved(self) -> dict[str, Any]:

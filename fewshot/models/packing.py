@@ -101,8 +101,11 @@ class Packing:
         self, rows: list[int], length: int, causal: bool, window: int | None, dtype: torch.dtype
     ) -> Tensor:
         at = torch.arange(length)
-        seen = (at < torch.tensor([self.lengths[r] for r in rows])[:, None])[:, None, None]
+        inside = at < torch.tensor([self.lengths[r] for r in rows])[:, None]
+        seen = inside[:, None, None]
         if causal:
             back = at[:, None] - at
-            seen = seen & (back >= 0) & (back < (window or length))
+            allowed = (back >= 0) & (back < (window or length))
+            # a padded place sees its whole row: what comes of it is dropped, but must be a number
+            seen = seen & (allowed | ~inside[:, None, :, None])
         return torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, -torch.inf).to(self.device)

@@ -27,6 +27,8 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
             percent(after["worst_decile"]),
         )
     console.print(table)
+    if summary["ran"]:
+        console.print(summary["ran"], soft_wrap=True, highlight=False, markup=False)
 
 
 def print_comparison(content: Mapping[str, Any], console: Console) -> None:

@@ -43,7 +43,8 @@ def test_bfloat16_is_refused_where_the_hardware_has_none() -> None:
         "  where:  model.compute.dtype\n"
         "  got:    bfloat16 products at 0.25 times the speed of float32\n"
         "  needed: a device that multiplies bfloat16 at least as fast\n"
-        "  do:     take 'auto' or 'float32', or model.compute.emulate true (bfloat16 weights, float32 products)"
+        "  do:     take 'auto' or 'float32', or model.compute.emulate true "
+        "(bfloat16 weights, float32 products)"
     )
 
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import LearnerMaker
+from conftest import LearnerMaker, attribute_episodes
 
-from fewshot.algorithms.algorithm import collate
+from fewshot.algorithms.algorithm import collate, ready
 from fewshot.errors import InputError
 from fewshot.models.backbone import find_backbone
 from fewshot.models.encoder import LoraEncoder
@@ -57,6 +57,25 @@ def test_pooling_cls_is_the_first_state(make_learner: LearnerMaker) -> None:
     with torch.no_grad():
         states = learner._body.hidden(Stack({}), batch.inputs.parts[0])
         assert torch.equal(learner.features(Stack({}), batch)[0], states[0, 0])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 100])
+def test_rows_in_parts_have_the_features_and_gradients_of_all_at_once(
+    make_learner: LearnerMaker, rows: int
+) -> None:
+    whole, parts = make_learner().double(), make_learner().double()
+    assert parts.limit_rows(rows)
+    found = []
+    for learner in (whole, parts):
+        support, query = ready(learner, attribute_episodes(2) + attribute_episodes(1, way=2, shot=3))
+        stack = learner.start(support)
+        both = torch.cat([learner.features(stack, batch) for batch in (support, query)])
+        weight = torch.linspace(-1, 1, both.numel(), dtype=both.dtype).view_as(both)
+        grads = torch.autograd.grad((both * weight).sum(), list(learner.adapter().values()))
+        found.append((both.detach(), torch.cat([grad.flatten() for grad in grads])))
+    assert len(support.inputs.parts) == -(-len(support.labels) // rows)
+    for ours, theirs in zip(*found, strict=True):
+        assert float((ours - theirs).norm() / theirs.norm()) < 1e-12
 
 
 @pytest.mark.parametrize("name", ["scale", "max_length", "head_ways"])

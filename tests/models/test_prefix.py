@@ -86,7 +86,7 @@ def test_a_backbone_that_cannot_be_cut_runs_whole_and_says_so(tmp_path: Path) ->
 
 def test_the_note_says_how_many_layers_are_computed_once(make_learner: LearnerMaker) -> None:
     assert make_learner(lora=Lora(layers="last:1")).note() == (
-        "backbone: cpu, float32, eager attention, 2 frozen layers once a text"
+        "backbone: cpu, float32, eager attention, frozen below layer 2: once a text"
     )
 
 
