@@ -85,7 +85,7 @@ def run(model: str, device: Any, effort: Effort, quick: bool, console: Console) 
         **provenance(),
         "machine": machine(where),
         "product_rate": product_rate(where),
-        "prefix_fill": next(e["prefix_fill"] for e in entries if e["name"] == "b"),
+        "prefix_fill": next((e["prefix_fill"] for e in entries if e["name"] == "b"), fill),
         "settings": entries,
         "growth": [],
     }
