@@ -19,7 +19,7 @@ from benchmarks.speed.growth import grow, plot
 from benchmarks.speed.ours import Ours
 from benchmarks.speed.peak import peak
 from benchmarks.speed.rounds import Effort, measure
-from benchmarks.speed.table import rows
+from benchmarks.speed.table import cells
 from fewshot.errors import FewshotError
 from fewshot.files import write_json
 from fewshot.models.compute import product_rate
@@ -141,13 +141,12 @@ def _beside(path: Path, model: str) -> Path:
 
 
 def _show(result: dict[str, Any]) -> None:
-    peers = list(dict.fromkeys(n for e in result["settings"] for n in (*e["ratio"], *e["errors"])))
     table = Table(title=f"outer steps a second, {result['model']}" + (" (quick)" if result["quick"] else ""))
-    columns = ["setting", "order", "fewshot", *peers, "gradient error", "product rate", "memory, 10 steps"]
-    for column in columns:
+    head, *rows = cells(result)
+    for column in head:
         table.add_column(column)
-    for cells in rows(result):
-        table.add_row(*cells)
+    for row in rows:
+        table.add_row(*row)
     console = Console(width=max(Console().width, 140))
     console.print(table)
     for entry in result["settings"][:1]:

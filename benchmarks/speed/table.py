@@ -25,17 +25,16 @@ MEGABYTE = 1e6
 
 def markdown(result: dict[str, Any]) -> str:
     """The table, and what it was measured on."""
+    head, *rows = cells(result)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", *_notes(result)])
+
+
+def cells(result: dict[str, Any]) -> list[list[str]]:
+    """The table's lines, the head first."""
     peers = list(dict.fromkeys(name for entry in result["settings"] for name in _tried(entry)))
     head = ["setting", "order", "fewshot, steps/s", *peers, "gradient", "product rate", "memory, 10 steps"]
-    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
-    lines += ["| " + " | ".join(_row(entry, peers)) + " |" for entry in result["settings"]]
-    return "\n".join([*lines, "", *_notes(result)])
-
-
-def rows(result: dict[str, Any]) -> list[list[str]]:
-    """The cells of the table, for a console."""
-    peers = list(dict.fromkeys(name for entry in result["settings"] for name in _tried(entry)))
-    return [_row(entry, peers) for entry in result["settings"]]
+    return [head, *(_row(entry, peers) for entry in result["settings"])]
 
 
 def _tried(entry: dict[str, Any]) -> list[str]:
@@ -85,6 +84,8 @@ def _notes(result: dict[str, Any]) -> list[str]:
             " multiplies in float32 (`model.compute.emulate`), while the peers' bfloat16 models run as torch"
             " runs them, in software; their ratio says that, not more. Against peers in float32, see (b)."
         )
+    if "remark" in result:
+        notes.append(result["remark"])
     failed = {name: text for entry in entries for name, text in entry["errors"].items()}
     notes += [f"{name} does not run on this model: `{text}`" for name, text in failed.items()]
     return [line for note in notes for line in (note, "")][:-1]

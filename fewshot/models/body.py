@@ -22,10 +22,8 @@ WHOLE = (
     "its layers cannot be passed over, or its attention packed"
 )
 PROBE: list[Tokens] = [{"input_ids": range(1, n + 1), "attention_mask": [1] * n} for n in (3, 5)]
-CLOSE = {
-    torch.float32: 1e-5,
-    torch.bfloat16: 3e-2,
-}  # relative to the norm; a wrong mask is off by more than 0.1
+# relative to the norm; a wrong mask is off by more than 0.1
+CLOSE = {torch.float32: 1e-5, torch.bfloat16: 3e-2}
 
 
 class Body:
@@ -43,8 +41,7 @@ class Body:
         self._cache = StateCache()  # for the probe alone
         self._prefix = FrozenPrefix(model, lora.layers, LINEAR)
         self._accepted = set(inspect.signature(model.forward).parameters)
-        self.packs = self._prefix.possible
-        self.packs = self.packs and self._packing_is_right()
+        self.packs = self._prefix.possible and self._packing_is_right()
         if self.packs and cache.projections:
             self._prefix.extend(self._probe_adapted)
         self._cache = cache

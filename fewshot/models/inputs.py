@@ -116,13 +116,11 @@ class TextInputs:
 
     Args:
         parts: every row stands in one of them.
-        order: the row of the batch at each position of the concatenated parts, (R,).
         restore: the position of each row of the batch in the concatenated parts, (R,).
         tokens: real tokens of all rows.
     """
 
     parts: tuple[Part, ...]
-    order: Tensor
     restore: Tensor
     tokens: int
 
@@ -179,7 +177,7 @@ def _at(values: Sequence[T], numbers: Sequence[int]) -> list[T]:
 
 def _inputs(rows: Sequence[Tokens], groups: Sequence[Sequence[int]], parts: Sequence[Part]) -> TextInputs:
     order = torch.tensor([n for group in groups for n in group])
-    return TextInputs(tuple(parts), order, torch.argsort(order), sum(len(row["input_ids"]) for row in rows))
+    return TextInputs(tuple(parts), torch.argsort(order), sum(len(row["input_ids"]) for row in rows))
 
 
 def _packed(rows: Sequence[Tokens], task: Sequence[int], tasks: int) -> Packed:
