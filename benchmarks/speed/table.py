@@ -50,16 +50,15 @@ def _row(entry: dict[str, Any], peers: list[str]) -> list[str]:
         *(f"{entry['ratio'][peer]:.1f}x" if peer in entry["ratio"] else "fails" for peer in peers),
         "" if error is None else f"{error:.0e}",
         f"{entry['gemm_fraction']:.0%}",
-        f"{memory['10'] / MEGABYTE:.0f} MB, {memory['10'] / memory['1']:.2f}x of 1"
-        if memory.get("1")
-        else "",
+        _grown(memory.get("1"), memory.get("10")),
     ]
 
 
-def _grown(memory: dict[str, float]) -> str:
-    if not memory.get("1"):
+def _grown(one: Any, ten: Any) -> str:
+    """Memory at 10 inner steps, and how it compares with 1; empty where either was not measured."""
+    if not isinstance(one, int) or not isinstance(ten, int):
         return ""
-    return f"{memory['10'] / MEGABYTE:.0f} MB, {memory['10'] / memory['1']:.2f}x of 1"
+    return f"{ten / MEGABYTE:.0f} MB, {ten / one:.2f}x of 1"
 
 
 def _notes(result: dict[str, Any]) -> list[str]:
