@@ -71,7 +71,8 @@ def save_meta(folder: Path, model: Learner, algorithm: Algorithm) -> None:
     """`adapter/` in PEFT's format and `meta.safetensors` with what PEFT has no place for."""
     with whole(folder / "adapter") as temporary:
         model.save_adapter(temporary)
-    save_tensors(folder / "meta.safetensors", _beside_adapter(snapshot(meta_parameters(model, algorithm))))
+    kept = _beside_adapter(meta_parameters(model, algorithm), algorithm)
+    save_tensors(folder / "meta.safetensors", snapshot(kept))
 
 
 def load_meta(folder: Path, model: Learner, algorithm: Algorithm) -> None:
@@ -79,8 +80,10 @@ def load_meta(folder: Path, model: Learner, algorithm: Algorithm) -> None:
     model.load_adapter(folder / "adapter")
     parameters = meta_parameters(model, algorithm)
     values = load_tensors(folder / "meta.safetensors")
-    restore({name: parameters[name] for name in _beside_adapter(parameters)}, values, folder)
+    restore(_beside_adapter(parameters, algorithm), values, folder)
 
 
-def _beside_adapter(values: Mapping[str, T]) -> dict[str, T]:
-    return {name: value for name, value in values.items() if not name.startswith("adapter.")}
+def _beside_adapter(values: Mapping[str, T], algorithm: Algorithm) -> dict[str, T]:
+    """What PEFT has no place for, without what only training needs."""
+    left = {"adapter", *(f"algorithm.{name}" for name in algorithm.scaffold)}
+    return {n: v for n, v in values.items() if n not in left and n.split(".")[0] not in left}

@@ -24,6 +24,7 @@ from fewshot.errors import InputError, nearest
 from fewshot.evaluation import Evaluation
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
+from fewshot.models.models import LEARNERS
 from fewshot.outer import Training, Validation
 from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.families import FAMILIES
@@ -111,7 +112,7 @@ def defaults(parser: ArgumentParser) -> str:
 def known_options(parser: ArgumentParser) -> set[str]:
     """Every option that some choice of classes would accept, without its dashes."""
     names = {string.lstrip("-") for action in parser._actions for string in action.option_strings}
-    for group, classes in (("family", FAMILIES), ("algorithm", ALGORITHMS), ("model", {"": LoraEncoder})):
+    for group, classes in (("family", FAMILIES), ("algorithm", ALGORITHMS), ("model", LEARNERS)):
         for kind in classes.values():
             names |= {f"{group}.{name}" for name in _arguments(kind)}
     return names

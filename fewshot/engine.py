@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from fewshot.algorithms.algorithm import Algorithm, collate
+from fewshot.algorithms.algorithm import Algorithm, MetaStep, collate
 from fewshot.chunks import Chunks
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
+from fewshot.models.products import COUNTED
 from fewshot.tasks.episode import Episode
 
 
@@ -43,6 +44,10 @@ class Outcome:
     cost: dict[str, float]
 
 
+class DivergedError(Exception):
+    """A loss of an outer step is NaN or infinite; says which."""
+
+
 class Engine:
     """Sets the meta-parameters' `grad` to the meta-gradient of a meta-batch.
 
@@ -68,6 +73,7 @@ class Engine:
 
         Raises:
             InputError: the memory does not hold the least that can be computed.
+            DivergedError: a loss that is not finite.
         """
 
         def work() -> Outcome:
@@ -89,8 +95,8 @@ class Engine:
             batch = self.collate([episode])
             for each in batch.parts[0]:
                 self.learner.place(each)  # so that what is computed once a text is not counted
-            with FlopCounterMode(display=False) as counter:
-                outcome = self._accumulate(batch)
+            with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
+                outcome = self._accumulate(batch, check=False)
             operations = counter.get_total_flops()  # of the try that came through
             return outcome
 
@@ -101,21 +107,46 @@ class Engine:
         for parameter in self._parameters():
             parameter.grad = None
 
-    def _accumulate(self, batch: MetaBatch) -> Outcome:
+    def _accumulate(self, batch: MetaBatch, check: bool = True) -> Outcome:
         # begun anew after an error: a backward pass that broke off has left part of its gradient
         for parameter in self._parameters():
             parameter.grad = None
         loss = right = rows = 0.0
+        done = 0
         for part in batch.parts:
-            support, query = (self.learner.place(each) for each in part)
-            step = self.algorithm.meta_step(self.learner, support, query)
-            share = step.losses.sum() / len(batch.episodes)
-            torch.autograd.backward(share)
-            loss += share.item()
+            step, support, query = self._meta_step(*part)
+            if check:
+                self._check(step, done, len(batch.episodes))
+            differentiated = step.losses if step.surrogate is None else step.surrogate
+            torch.autograd.backward(differentiated.sum() / len(batch.episodes))
+            loss += step.losses.sum().item() / len(batch.episodes)
+            done += support.tasks
             right += (step.scores.argmax(-1) == query.labels).sum().item()
             rows += len(query.labels)
         cost = self.learner.cost(*(each for part in batch.parts for each in part))
         return Outcome(loss, right / rows, cost)
+
+    def _meta_step(self, support: TaskBatch, query: TaskBatch) -> tuple[MetaStep, TaskBatch, TaskBatch]:
+        """The step on a chunk, and the chunk as it was placed for it."""
+        self.learner.learning(True)
+        try:
+            support, query = self.learner.place(support), self.learner.place(query)
+            return self.algorithm.meta_step(self.learner, support, query), support, query
+        finally:
+            self.learner.learning(False)
+
+    @staticmethod
+    def _check(step: MetaStep, first: int, tasks: int) -> None:
+        """Raises where a task went to NaN or to infinity, in the inner loop or on the query set."""
+        found = step.trace.first_not_finite()
+        if found:
+            number, task = found
+            raise DivergedError(
+                f"task {first + task + 1} of {tasks}, inner step {number + 1}: its support loss"
+            )
+        wrong = torch.nonzero(~torch.isfinite(step.losses)).flatten().tolist()
+        if wrong:
+            raise DivergedError(f"task {first + wrong[0] + 1} of {tasks}, after adaptation: its query loss")
 
     @property
     def _cut(self) -> tuple[int, int]:

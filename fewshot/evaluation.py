@@ -17,7 +17,7 @@ from fewshot.chunks import Chunks
 from fewshot.data.split import Side
 from fewshot.errors import require_at_least
 from fewshot.metrics import SCORES, Scores, over_tasks, task_scores
-from fewshot.models.batch import TaskBatch, task_losses
+from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.progress import Progress
 from fewshot.tasks.episode import Episode
@@ -142,7 +142,7 @@ def _evaluate_together(
     if scores.is_cuda:
         torch.cuda.synchronize()  # else the clock stops before the work does
     seconds = (time.perf_counter() - started) / len(drawn)
-    losses = task_losses(scores, query).tolist()
+    losses = model.losses(scores, query).tolist()
     after = _scores_by_task(scores, query)
     before = _scores_by_task(algorithm.before(model, support)(query), query) if algorithm.adapts else after
     return [

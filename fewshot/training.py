@@ -1,7 +1,6 @@
 """The outer loop: meta-trains a learner on the episodes of a family."""
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from fewshot.algorithms.algorithm import Algorithm, ready
 from fewshot.checkpoint import meta_parameters, restore, save_tensors, snapshot
 from fewshot.chunks import Chunks
 from fewshot.data.split import SIDES
-from fewshot.engine import Engine, MetaBatch, Outcome
+from fewshot.engine import DivergedError, Engine, MetaBatch, Outcome
 from fewshot.errors import FewshotError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
 from fewshot.memory import peak_memory
@@ -46,6 +45,9 @@ class Run:
     results: list[TaskResult]
     summary: dict[str, Any]
     folder: Path | None
+
+
+MOST_SKIPPED = 5  # outer steps in a row
 
 
 @dataclass
@@ -88,6 +90,7 @@ class Trainer:
         self._folder = RunFolder(Path(out)) if out is not None else None
         self._config = config or self._settings_alone
         self._said: list[str] | None = None  # what the parts said when they were prepared
+        self._skipped = 0  # outer steps in a row that could not be taken
         at_once = training.tasks_at_once
         tasks = training.meta_batch if at_once == "auto" else min(at_once, training.meta_batch)
         self.engine = Engine(model, algorithm, Chunks(model, tasks, algorithm.takes_parts))
@@ -100,6 +103,7 @@ class Trainer:
         """
         if self._said is not None:
             return
+        self.algorithm.meet(self.family.split("train").classes())
         said = [self.algorithm.prepare(self.model)]
         trains = self.algorithm.trainable and self.training.steps
         used = {"train": trains, "valid": trains and self.validation.every, "test": True}
@@ -152,7 +156,8 @@ class Trainer:
                 progress.say(said)
             for step in range(self.training.steps):
                 line = self._step(step, batches, optimiser)
-                scheduler.step()
+                if "skipped" not in line:
+                    scheduler.step()
                 every, last = self.validation.every, step + 1 == self.training.steps
                 due = every and (last or (step + 1) % every == 0)
                 if due:
@@ -160,7 +165,9 @@ class Trainer:
                     progress.say(f"step {step + 1}: validation accuracy {line['valid_accuracy']:.3f}")
                 if self._folder:
                     self._folder.log(line)
-                progress.advance(1, f"loss {line['loss']:.3f}, query accuracy {line['accuracy']:.3f}")
+                progress.advance(1, _said_of(line))
+                if "skipped" in line:
+                    progress.say(f"step {step + 1} is skipped, not finite: {line['skipped']}")
                 if due and self.validation.patience and best.worse >= self.validation.patience:
                     progress.say(f"stopped early: the best validation was at step {best.step}")
                     break
@@ -193,20 +200,31 @@ class Trainer:
     ) -> dict[str, Any]:
         """One outer step; returns its line of the log."""
         started = time.perf_counter()
-        outcome = self.engine.gradient(next(batches))
-        if not math.isfinite(outcome.loss):
-            size = self.training.meta_batch
-            raise FewshotError(
-                "the loss is not finite",
-                where=f"outer step {step + 1}, episodes {step * size} to {(step + 1) * size - 1}",
-                got=outcome.loss,
-                fix="lower training.lr or algorithm.inner_lr",
-            )
+        batch = next(batches)
+        self.algorithm.at(step / self.training.steps)
+        try:
+            outcome = self.engine.gradient(batch)
+        except DivergedError as error:
+            return self._skip(step, str(error))
+        self._skipped = 0
         norm = torch.nn.utils.clip_grad_norm_(list(self._parameters.values()), self.training.clip).item()
         rate = optimiser.param_groups[0]["lr"]
         optimiser.step()
         learned = {"loss": outcome.loss, "accuracy": outcome.accuracy, "gradient_norm": norm, "lr": rate}
         return {"step": step + 1} | learned | self._speed(outcome, time.perf_counter() - started)
+
+    def _skip(self, step: int, what: str) -> dict[str, Any]:
+        """An outer step that is not taken, since a loss is not finite; too many in a row end the training."""
+        self._skipped += 1
+        size = self.training.meta_batch
+        if self._skipped == min(MOST_SKIPPED, self.training.steps):
+            raise FewshotError(
+                "the loss is not finite",
+                where=f"outer step {step + 1}, episodes {step * size} to {(step + 1) * size - 1}",
+                got=f"{what}; {self._skipped} outer steps in a row could not be taken",
+                fix="lower training.lr or algorithm.inner_lr",
+            )
+        return {"step": step + 1, "skipped": what}
 
     def _speed(self, outcome: Outcome, seconds: float) -> dict[str, Any]:
         """What a step cost: tokens are the real ones of support and query, memory is in bytes."""
@@ -248,3 +266,10 @@ class Trainer:
         groups = {name: asdict(getattr(self, name)) for name in ("training", "validation", "evaluation")}
         groups["training"] |= self.resolved()
         return f"# started from Python with {names}\n" + yaml.safe_dump(groups, sort_keys=False)
+
+
+def _said_of(line: Mapping[str, Any]) -> str:
+    """What the progress bar says of a step."""
+    if "skipped" in line:
+        return "skipped"
+    return f"loss {line['loss']:.3f}, query accuracy {line['accuracy']:.3f}"

@@ -16,7 +16,7 @@ LEVELS = (
     {"tasks"},
     {"models"},
     {"algorithms"},
-    {"metrics", "checkpoint", "chunks"},
+    {"metrics", "checkpoint", "chunks", "testing"},
     {"evaluation", "engine"},
     {"comparison", "run"},
     {"training"},

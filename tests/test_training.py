@@ -146,11 +146,30 @@ def test_a_loss_that_is_not_finite_stops_with_its_step(make_learner: LearnerMake
         train(learner)
     assert str(error.value) == (
         "the loss is not finite\n"
-        "  where:  outer step 1, episodes 0 to 1\n"
-        "  got:    nan\n"
+        "  where:  outer step 4, episodes 6 to 7\n"
+        "  got:    task 1 of 2, inner step 1: its support loss; 4 outer steps in a row could not be taken\n"
         "  do:     lower training.lr or algorithm.inner_lr"
     )
     assert error.value.exit_code == 1
+
+
+def test_an_outer_step_that_is_not_finite_is_skipped_and_counted(
+    make_learner: LearnerMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = MAML.meta_step, []
+
+    def breaks_once(self: MAML, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
+        calls.append(1)
+        step = real(self, learner, support, query)
+        if len(calls) == 3:  # the second outer step; the first call measures
+            step.trace.losses[1][1] = math.inf
+        return step
+
+    monkeypatch.setattr(MAML, "meta_step", breaks_once)
+    train(make_learner(), out=tmp_path / "run", every=0)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert lines[1] == {"step": 2, "skipped": "task 2 of 2, inner step 2: its support loss"}
+    assert [line["step"] for line in lines if "loss" in line] == [1, 3, 4]
 
 
 def test_the_meta_parameters_come_back(make_learner: LearnerMaker, tmp_path: Path) -> None:

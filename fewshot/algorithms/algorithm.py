@@ -1,13 +1,14 @@
 """What every way of learning a task shares: a support set goes in, a predictor comes out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from fewshot.algorithms.inner import Trace
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
@@ -41,10 +42,15 @@ class MetaStep:
     Args:
         losses: each task's query loss after adaptation, (T,).
         scores: class scores of the query rows, (R, max way).
+        surrogate: what is differentiated in place of `losses`, (T,), where the meta-gradient of an
+            algorithm is not that of the query loss; None where it is.
+        trace: the support losses on the way.
     """
 
     losses: Tensor
     scores: Tensor
+    surrogate: Tensor | None = None
+    trace: Trace = field(default_factory=Trace)
 
 
 class Algorithm(nn.Module, ABC):
@@ -54,6 +60,15 @@ class Algorithm(nn.Module, ABC):
     adapts = True  # whether `before` differs from what `adapt` gives
     takes_parts = True  # whether its steps may take the rows of a task in parts
     lr_factor = 1.0  # the outer rate of its own parameters, in units of the adapter's
+    scaffold: tuple[str, ...] = ()  # those of its parameters that only training needs: not saved
+
+    def meet(self, classes: Mapping[str, Sequence[str]]) -> None:
+        """Called once before a training, ahead of `prepare`.
+
+        Args:
+            classes: all class names of the meta-training side by source; empty where its family does not
+                list them.
+        """
 
     def prepare(self, learner: Learner) -> str:
         """Called once before anything else: makes parameters that depend on the learner.
@@ -62,6 +77,13 @@ class Algorithm(nn.Module, ABC):
             What the user should know of it, for the log; may be empty.
         """
         return ""
+
+    def at(self, done: float) -> None:
+        """Called before every outer step, for what changes in the course of the training.
+
+        Args:
+            done: share of the outer steps that have been taken.
+        """
 
     @abstractmethod
     def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
@@ -87,7 +109,11 @@ def collate(learner: Learner, episodes: Sequence[Episode]) -> tuple[TaskBatch, T
         texts = [(example.text, example.text_pair) for examples in sets for example in examples]
         labels = [n for e, examples in zip(episodes, sets, strict=True) for n in e.numbers(examples)]
         task = [t for t, examples in enumerate(sets) for _ in examples]
-        batches.append(learner.batch(texts, labels, task, [e.way for e in episodes]))
+        batch = learner.batch(texts, labels, task, [e.way for e in episodes])
+        named = replace(
+            batch, names=tuple(e.classes for e in episodes), sources=tuple(e.source for e in episodes)
+        )
+        batches.append(named)
     return batches[0], batches[1]
 
 

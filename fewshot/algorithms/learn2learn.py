@@ -13,7 +13,7 @@ from typing import Any
 
 from fewshot.errors import MissingPartError
 
-NAME = "learn2learn.algorithms"
+ALGORITHMS, OPTIM = "learn2learn.algorithms", "learn2learn.optim"
 INSTALL = (
     'python -m pip install "setuptools<81" cython wheel numpy && python -m pip install --no-deps '
     '--no-build-isolation --use-pep517 --config-settings="--global-option=build_ext" learn2learn==0.2.0'
@@ -26,8 +26,17 @@ def load() -> Any:
     Raises:
         MissingPartError: it is not installed; the message has the command that installs it.
     """
-    if NAME in sys.modules:
-        return sys.modules[NAME]
+    return _module(ALGORITHMS)
+
+
+def optim() -> Any:
+    """The module `learn2learn.optim`; raises as `load`."""
+    return _module(OPTIM)
+
+
+def _module(name: str) -> Any:
+    if name in sys.modules:
+        return sys.modules[name]
     ours = "learn2learn" not in sys.modules
     if ours:
         spec = importlib.util.find_spec("learn2learn")
@@ -44,7 +53,9 @@ def load() -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it dates from 2021: escapes and imports that warn today
-            return importlib.import_module(NAME)
+            for part in (ALGORITHMS, OPTIM):  # together: the one looks for the other in the package
+                importlib.import_module(part)
+            return sys.modules[name]
     finally:
         if ours:
             del sys.modules["learn2learn"]  # somebody else's `import learn2learn` gets the real one

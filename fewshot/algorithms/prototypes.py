@@ -1,26 +1,103 @@
-"""Nearest prototype on frozen features: the first baseline.
+"""Nearest prototype, on frozen features or on features that are meta-trained for it.
 
 Snell, Swersky, Zemel: Prototypical Networks for Few-shot Learning, NeurIPS 2017,
-https://arxiv.org/abs/1703.05175. A class is the mean of its unit-length support features; a query
-belongs to the class of the largest cosine. No adapter, no training.
+https://arxiv.org/abs/1703.05175.
+
+    c_n = mean of the unit-length support features z of class n
+    score(n) = -|z - c_n|^2  or  cos(z, c_n),    loss = cross-entropy of the query scores
+
+Both are linear in z, up to what is the same for all classes: W_n = 2 c_n, b_n = -|c_n|^2, or
+W_n = c_n / |c_n|, b_n = 0; so they are heads like any other, behind the learner's scale.
 """
 
-import torch
+from typing import Literal
 
-from fewshot.algorithms.algorithm import Adapted, Algorithm, Predictor
+import torch
+from torch import Tensor
+
+from fewshot.algorithms.algorithm import Adapted, Algorithm, MetaStep, Predictor
+from fewshot.errors import InputError
 from fewshot.models.batch import TaskBatch
-from fewshot.models.heads import BIAS, WEIGHT, prototypes
+from fewshot.models.heads import BIAS, WEIGHT, class_means, prototypes
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
 
+Metric = Literal["cosine", "euclidean"]
+
+
+class ProtoNet(Algorithm):
+    """Episodic training of the adapter so that prototypes classify; a task is learned without a gradient.
+
+    Args:
+        metric: 'cosine' or 'euclidean', of unit-length features.
+
+    Raises:
+        InputError: another metric.
+    """
+
+    trainable = True
+    adapts = False
+
+    def __init__(self, metric: Metric = "euclidean") -> None:
+        super().__init__()
+        self.head = _head(metric)
+
+    def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
+        """Prototypes of the adapter's features."""
+        with torch.no_grad():
+            return Adapted(learner, self._stack(learner, support))
+
+    def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
+        """Query losses under the prototypes, differentiated through both sides."""
+        scores = learner.logits(self._stack(learner, support), query)
+        return MetaStep(learner.losses(scores, query), scores.detach())
+
+    def _stack(self, learner: Learner, support: TaskBatch) -> Stack:
+        body = learner.start_body(support.tasks)
+        return Stack(dict(body.items()) | self.head(learner, learner.features(body, support), support))
+
 
 class FrozenPrototypes(Algorithm):
-    """Cosine to the class prototypes of the backbone without any adapter."""
+    """The prototypes of the backbone without any adapter, and without training: the first baseline.
+
+    Args:
+        metric: 'cosine' or 'euclidean', of unit-length features.
+
+    Raises:
+        InputError: another metric.
+    """
 
     adapts = False
+
+    def __init__(self, metric: Metric = "cosine") -> None:
+        super().__init__()
+        self.head = _head(metric)
 
     def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
         """Prototypes as the rows of a linear head."""
         with torch.no_grad():
-            weight = prototypes(learner.features(Stack({}), support), support)
-        return Adapted(learner, Stack({WEIGHT: weight, BIAS: weight.new_zeros(weight.shape[:2])}))
+            features = learner.features(Stack({}), support)
+            return Adapted(learner, Stack(self.head(learner, features, support)))
+
+
+def cosine_head(learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:
+    """Weight (T, max way, H) and bias (T, max way) whose scores are cosines."""
+    weight = prototypes(features, support)
+    return {WEIGHT: weight, BIAS: weight.new_zeros(weight.shape[:2])}
+
+
+def euclidean_head(learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:
+    """Weight and bias whose scores are negative squared distances, times the learner's scale."""
+    means = class_means(features, support)
+    return {WEIGHT: 2 * means, BIAS: -learner.head.log_scale.exp() * means.square().sum(-1)}
+
+
+HEADS = {"cosine": cosine_head, "euclidean": euclidean_head}
+
+
+def _head(metric: str):  # type: ignore[no-untyped-def]
+    if metric not in HEADS:
+        raise InputError(
+            "unknown metric", where="metric of prototypes", got=metric, needed="'cosine' or 'euclidean'"
+        )
+    return HEADS[metric]

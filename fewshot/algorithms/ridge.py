@@ -1,19 +1,22 @@
-"""Ridge regression on frozen features, in closed form.
+"""Ridge regression in closed form, on frozen features or on features that are meta-trained for it.
 
 Bertinetto, Henriques, Torr, Vedaldi: Meta-learning with differentiable closed-form solvers, ICLR
-2019, https://arxiv.org/abs/1805.08136. With Z (n, H) the centred unit-length support features of a
-task and Y (n, N) its centred one-hot labels,
+2019, https://arxiv.org/abs/1805.08136 (R2-D2). With Z (n, H) the centred unit-length support features of
+a task and Y (n, N) its centred one-hot labels,
 
     W = Z^T (Z Z^T + lambda I)^-1 Y,    b = mean(Y) - mean(Z) W,
 
-the form that solves an n by n system, as n is small.
+the form that solves an n by n system, as n is small. Meta-trained, lambda and the scale of the scores
+are learned with the adapter, through the solution.
 """
+
+import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from fewshot.algorithms.algorithm import Adapted, Algorithm, Predictor
+from fewshot.algorithms.algorithm import Adapted, Algorithm, MetaStep, Predictor
 from fewshot.errors import InputError
 from fewshot.models.batch import TaskBatch
 from fewshot.models.heads import BIAS, WEIGHT
@@ -21,38 +24,92 @@ from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
 
 
+class R2D2(Algorithm):
+    """Episodic training of the adapter for a ridge head; a task is learned without a gradient.
+
+    Args:
+        strength: where lambda, the weight of the penalty, starts; it is learned.
+
+    Raises:
+        InputError: a strength that is not positive.
+    """
+
+    trainable = True
+    adapts = False
+    lr_factor = 10.0  # a logarithm
+
+    def __init__(self, strength: float = 0.1) -> None:
+        super().__init__()
+        self.log_strength = nn.Parameter(torch.tensor(math.log(_positive(strength))))
+
+    def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
+        """Solves each task's system on the adapter's features."""
+        with torch.no_grad():
+            return Adapted(learner, self._stack(learner, support))
+
+    def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
+        """Query losses under the solutions, differentiated through them."""
+        scores = learner.logits(self._stack(learner, support), query)
+        return MetaStep(learner.losses(scores, query), scores.detach())
+
+    def _stack(self, learner: Learner, support: TaskBatch) -> Stack:
+        body = learner.start_body(support.tasks)
+        strength = self.log_strength.exp().to(learner.device)
+        return Stack(
+            dict(body.items()) | ridge_head(learner, learner.features(body, support), support, strength)
+        )
+
+
 class FrozenRidge(Algorithm):
-    """A ridge head on the backbone without any adapter; the scores are the head's.
+    """A ridge head on the backbone without any adapter, and without training.
 
     Args:
         strength: lambda, the weight of the penalty.
+
+    Raises:
+        InputError: a strength that is not positive.
     """
 
     adapts = False
 
     def __init__(self, strength: float = 0.1) -> None:
         super().__init__()
-        if not strength > 0:
-            raise InputError(
-                "the penalty is not positive", where="ridge strength", got=strength, needed="above 0"
-            )
-        self.strength = strength
+        self.strength = _positive(strength)
 
     def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
         """Solves each task's system; scores carry the learner's scale, which changes no decision."""
         with torch.no_grad():
-            unit = F.normalize(learner.features(Stack({}), support), dim=-1)
-            solved = [
-                ridge(unit[rows], F.one_hot(support.labels[rows], max(support.ways)).to(unit), self.strength)
-                for rows in (support.task == t for t in range(support.tasks))
-            ]
-            weight = torch.stack([weight.T for weight, _ in solved])
-            scale = learner.head.log_scale.exp()
-            bias = torch.stack([bias for _, bias in solved]) * scale
-        return Adapted(learner, Stack({WEIGHT: weight, BIAS: bias}))
+            features = learner.features(Stack({}), support)
+            return Adapted(learner, Stack(ridge_head(learner, features, support, self.strength)))
 
 
-def ridge(features: Tensor, targets: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+def ridge_head(
+    learner: Learner, features: Tensor, support: TaskBatch, strength: float | Tensor
+) -> dict[str, Tensor]:
+    """Weight (T, max way, H) and bias (T, max way) of every task's ridge head.
+
+    Raises:
+        InputError: a task without examples.
+    """
+    empty = torch.nonzero(support.rows == 0).flatten().tolist()
+    if empty:
+        raise InputError(
+            "ridge regression needs examples",
+            where=f"task {empty[0]} of {support.tasks}",
+            got="an empty support set",
+            needed="at least one example of each class",
+        )
+    unit = F.normalize(features, dim=-1)
+    solved = [
+        ridge(unit[rows], F.one_hot(support.labels[rows], max(support.ways)).to(unit), strength)
+        for rows in (support.task == t for t in range(support.tasks))
+    ]
+    weight = torch.stack([weight.T for weight, _ in solved])
+    bias = torch.stack([bias for _, bias in solved]) * learner.head.log_scale.exp()
+    return {WEIGHT: weight, BIAS: bias}
+
+
+def ridge(features: Tensor, targets: Tensor, strength: float | Tensor) -> tuple[Tensor, Tensor]:
     """Weights (H, N) and intercepts (N,) of `targets` (n, N) on `features` (n, H)."""
     mean, level = features.mean(0), targets.mean(0)
     centred = features - mean
@@ -61,3 +118,11 @@ def ridge(features: Tensor, targets: Tensor, strength: float) -> tuple[Tensor, T
     )
     weight = centred.T @ torch.linalg.solve(gram, targets - level)
     return weight, level - mean @ weight
+
+
+def _positive(strength: float) -> float:
+    if not strength > 0:
+        raise InputError(
+            "the penalty is not positive", where="ridge strength", got=strength, needed="above 0"
+        )
+    return strength

@@ -93,7 +93,9 @@ def packed_attention(
         raise NotImplementedError(f"attention with {wanted or 'a window in both directions'}")
     heads, size = query.shape[1], query.shape[3]
     scale = size**-0.5 if scaling is None else scaling
-    masks = packing.masks(causal, sliding_window, query.dtype)
+    # the softmax is taken in float32 at least: more exact, and faster than in bfloat16 on a CPU
+    wide = torch.promote_types(query.dtype, torch.float32) if kernel == "eager" else query.dtype
+    masks = packing.masks(causal, sliding_window, wide)
     blocks = [_blocks(tensor, heads, packing) for tensor in (query, key, value)]
     attended = [
         _attend(kernel, q, k, v, mask, scale).reshape(-1, size)
@@ -119,4 +121,5 @@ def _blocks(tensor: Tensor, heads: int, packing: Packing) -> list[Tensor]:
 def _attend(kernel: str, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> Tensor:
     if kernel == "sdpa":
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
-    return torch.softmax(query @ key.mT * scale + mask, dim=-1) @ value
+    scores = (query @ key.mT).to(mask.dtype) * scale + mask
+    return torch.softmax(scores, dim=-1).to(value.dtype) @ value

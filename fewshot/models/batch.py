@@ -18,12 +18,16 @@ class TaskBatch:
         labels: class number of each row within its task, (R,) int64.
         task: task number of each row, (R,) int64.
         ways: classes of each task, T numbers.
+        names: the class names of each task, in the order of their numbers.
+        sources: where each task comes from.
     """
 
     inputs: Any
     labels: Tensor
     task: Tensor
     ways: tuple[int, ...]
+    names: tuple[tuple[str, ...], ...] = ()
+    sources: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> int:

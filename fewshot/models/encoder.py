@@ -1,12 +1,12 @@
 """A pretrained encoder with LoRA on a task axis: the learner of the project."""
 
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -19,9 +19,9 @@ from fewshot.models.heads import HEADS, PerClassHead
 from fewshot.models.inputs import Part
 from fewshot.models.learner import Learner, Text
 from fewshot.models.lora_settings import Lora
+from fewshot.models.products import by_onednn, product
 from fewshot.models.stack import Stack
-
-_TOKENISING = threading.Lock()  # a fast tokenizer cannot be used by two threads at a time
+from fewshot.models.tokens import TextTokens
 
 
 class LoraEncoder(Learner):
@@ -70,7 +70,11 @@ class LoraEncoder(Learner):
                 "model.max_length is too large", got=max_length, needed=f"at most {longest} for this backbone"
             )
         self.pooling, self.max_length = pooling, max_length
-        self._lora = LoraAdapter(model, lora, torch.Generator().manual_seed(lora.seed))
+        self._tokens = TextTokens(self.tokenizer, max_length)
+        self._products = compute.chosen_products()
+        if self._products == "onednn":
+            by_onednn(model)
+        self._lora = LoraAdapter(model, lora, product if self._products == "onednn" else F.linear)
         self.peft = self._lora.model
         kind = HEADS[head]
         options = {"way": head_ways} if kind is PerClassHead else {}
@@ -86,7 +90,7 @@ class LoraEncoder(Learner):
         """Tokenised rows, packed; nothing is computed yet, so a thread beside the model can do it."""
         pad = self.tokenizer.pad_token_id or 0
         return TaskBatch(
-            inputs=self._body.inputs(self._tokenise(texts), task, len(ways), self.rows_at_once, pad),
+            inputs=self._body.inputs(self._tokens.rows(texts), task, len(ways), self.rows_at_once, pad),
             labels=torch.tensor(labels),
             task=torch.tensor(task),
             ways=tuple(ways),
@@ -94,16 +98,20 @@ class LoraEncoder(Learner):
 
     def place(self, batch: TaskBatch) -> TaskBatch:
         """The batch on the device, with the frozen states of its texts."""
-        return TaskBatch(
+        return replace(
+            batch,
             inputs=self._body.place(batch.inputs, self.device),
             labels=batch.labels.to(self.device),
             task=batch.task.to(self.device),
-            ways=batch.ways,
         )
 
     def adapter(self) -> Mapping[str, nn.Parameter]:
         """`<layer>.A` (r, in) and `<layer>.B` (out, r) of every adapted layer."""
         return self._lora.parameters()
+
+    def fresh_adapter(self) -> dict[str, Tensor]:
+        """As PEFT begins: random A, drawn from `lora.seed`, and B at zero."""
+        return {name: value.to(self.device) for name, value in self._lora.fresh().items()}
 
     def features(self, stack: Stack, batch: TaskBatch) -> Tensor:
         """Pooled last hidden states of each row, (R, H)."""
@@ -160,14 +168,16 @@ class LoraEncoder(Learner):
     def note(self) -> str:
         """What the backbone is computed with, and what does not work on it."""
         products = " weights in float32 products" if self._emulates else ""
+        if self._products == "onednn" and (self._emulates or self.dtype == torch.float32):
+            products += " by oneDNN"
         where = f"backbone: {self.device.type}, {_name(self.dtype)}{products}, {self.attention} attention"
         blocks = f", frozen below layer {self._body.depth}: once a text" if self._body.depth else ""
         return "; ".join(filter(None, (where + blocks, self._body.note)))
 
     def resolved(self) -> dict[str, Any]:
         """What arguments given as 'auto' became."""
-        chosen = {"dtype": _name(self.dtype), "attention": self.attention, "rows_at_once": self.rows_at_once}
-        return {"compute": asdict(self._compute) | chosen}
+        chosen = {"dtype": _name(self.dtype), "attention": self.attention, "products": self._products}
+        return {"compute": asdict(self._compute) | chosen | {"rows_at_once": self.rows_at_once}}
 
     def save_adapter(self, folder: Path) -> None:
         """The adapter's meta-parameters in PEFT's format."""
@@ -190,13 +200,6 @@ class LoraEncoder(Learner):
         """One feature a row of a part, (B, H), in the type of what is learned."""
         hidden = self._body.hidden(stack, part)
         return part.pool(hidden.to(self.head.log_scale.dtype), self.pooling)
-
-    def _tokenise(self, texts: Sequence[Text]) -> list[dict[str, list[int]]]:
-        firsts = [first for first, _ in texts]
-        seconds = [second or "" for _, second in texts] if any(second for _, second in texts) else None
-        with _TOKENISING:
-            tokens = self.tokenizer(firsts, seconds, truncation=True, max_length=self.max_length)
-        return [{name: tokens[name][row] for name in tokens} for row in range(len(texts))]
 
 
 def _check_positive(**values: float) -> None:

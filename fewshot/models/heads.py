@@ -28,6 +28,7 @@ class Head(nn.Module, ABC):
 
     equivariant = True  # permuting an episode's classes permutes its scores
     reads_support = False  # `start` needs the features of the support set
+    distinguishes = True  # its start gives classes different scores, or can learn to
 
     def __init__(self, size: int, scale: float) -> None:
         super().__init__()
@@ -38,7 +39,12 @@ class Head(nn.Module, ABC):
     def weight(self, features: Tensor | None, support: TaskBatch) -> Tensor:
         """The head before adaptation, (T, max way, H)."""
 
-    names = (WEIGHT, BIAS)
+    names: tuple[str, ...] = (WEIGHT, BIAS)  # its tensors in the stack
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """What of each tensor of the stack is the same for all tasks and classes: no axis T, none N."""
+        return {WEIGHT: (self.size,), BIAS: ()}
 
     def start(self, features: Tensor | None, support: TaskBatch) -> dict[str, Tensor]:
         """Weight and bias before adaptation, for the stack.
@@ -59,16 +65,22 @@ class Head(nn.Module, ABC):
         return scores.masked_fill(batch.absent[batch.task], -torch.inf)
 
 
+def class_means(features: Tensor, support: TaskBatch) -> Tensor:
+    """Mean of each class's unit-length features: (R, H) -> (T, max way, H); 0 for a class without rows."""
+    width = max(support.ways)
+    slot = support.task * width + support.labels
+    sums = features.new_zeros(support.tasks * width, features.shape[-1])
+    sums = sums.index_add(0, slot, F.normalize(features, dim=-1))
+    rows = torch.bincount(slot, minlength=support.tasks * width).clamp(min=1)
+    return (sums / rows[:, None]).view(support.tasks, width, -1)
+
+
 def prototypes(features: Tensor, support: TaskBatch) -> Tensor:
     """Unit-length mean of each class's unit-length features: (R, H) -> (T, max way, H).
 
     Snell, Swersky, Zemel: Prototypical Networks for Few-shot Learning, 2017.
     """
-    width = max(support.ways)
-    slot = support.task * width + support.labels
-    sums = features.new_zeros(support.tasks * width, features.shape[-1])
-    sums = sums.index_add(0, slot, F.normalize(features, dim=-1))
-    return F.normalize(sums, dim=-1).view(support.tasks, width, -1)
+    return F.normalize(class_means(features, support), dim=-1)
 
 
 class PrototypeHead(Head):
@@ -84,6 +96,8 @@ class PrototypeHead(Head):
 
 class SharedHead(Head):
     """Starts from one meta-learned vector for all classes; only the support set tells them apart."""
+
+    distinguishes = False
 
     def __init__(self, size: int, scale: float) -> None:
         super().__init__(size, scale)

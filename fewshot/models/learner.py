@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fewshot.models.batch import TaskBatch
+from fewshot.errors import InputError
+from fewshot.models.batch import TaskBatch, task_losses
 from fewshot.models.heads import Head
 from fewshot.models.stack import Stack
 
@@ -72,15 +73,39 @@ class Learner(nn.Module, ABC):
 
         The expansion is differentiable, so a gradient with respect to the stack sums over tasks.
         """
-        expanded = {name: value.expand(support.tasks, *value.shape) for name, value in self.adapter().items()}
-        features = self.features(Stack(expanded), support) if self.head.reads_support else None
+        body = self.start_body(support.tasks)
+        features = self.features(body, support) if self.head.reads_support else None
         # clones, so that the inner gradient does not run back through the prototypes
-        body = {name: value.clone() for name, value in expanded.items()}
-        return Stack(body | self.head.start(features, support))
+        return Stack(
+            {name: value.clone() for name, value in body.items()} | self.head.start(features, support)
+        )
+
+    def start_body(self, tasks: int) -> Stack:
+        """The adapter's meta-parameters expanded to (T, ...), without a head."""
+        return Stack({name: value.expand(tasks, *value.shape) for name, value in self.adapter().items()})
+
+    def fresh_adapter(self) -> dict[str, Tensor]:
+        """The adapter as it is before any training, by the names of `adapter`.
+
+        Raises:
+            InputError: a learner that does not say it.
+        """
+        raise InputError(
+            "this learner does not say where its adapter begins",
+            where=type(self).__name__,
+            needed="a method fresh_adapter, for methods that train an adapter from its beginning",
+        )
 
     def logits(self, stack: Stack, batch: TaskBatch) -> Tensor:
         """Class scores (R, max way) of each row; -inf for classes that its task does not have."""
         return self.head.logits(stack, self.features(stack, batch), batch)
+
+    def losses(self, scores: Tensor, batch: TaskBatch) -> Tensor:
+        """Each task's mean loss over its own rows, (T,): cross-entropy of the class scores."""
+        return task_losses(scores, batch)
+
+    def learning(self, active: bool) -> None:
+        """Called around every outer step, to switch what is random while learning, such as dropout."""
 
     def cost(self, *batches: TaskBatch) -> dict[str, float]:
         """What the log should know of the batches of one step, such as their share of padding."""

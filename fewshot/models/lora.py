@@ -8,13 +8,14 @@ active.
 import contextlib
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import peft
 import torch
+import torch.nn.functional as F
 from peft.tuners.lora.layer import Linear as PeftLinear
 from torch import Tensor, nn
 
@@ -27,6 +28,7 @@ from fewshot.models.stack import Stack
 ADAPTER = "default"
 NO_TOKENS = Segments(())
 LINEAR = (nn.Linear, Conv1D)
+Multiply = Callable[[Tensor, Tensor], Tensor]
 JOINT = 256  # ranks of all tasks together up to which their matrices are multiplied at once
 
 
@@ -36,6 +38,7 @@ class ActiveStack:
 
     stack: Stack | None = None
     segments: Segments = NO_TOKENS
+    multiply: Multiply = F.linear
 
 
 class StackedLinear(PeftLinear):
@@ -55,11 +58,13 @@ class StackedLinear(PeftLinear):
         # scaled and cast here, where it is small; the stack itself stays float32
         down = self.active.stack[f"{self.key}.A"].to(x.dtype)
         up = (self.scaling[ADAPTER] * self.active.stack[f"{self.key}.B"]).to(x.dtype)
-        adapted: Tensor = result + low_rank(x, down, up, self.active.segments)
+        adapted: Tensor = result + low_rank(x, down, up, self.active.segments, self.active.multiply)
         return adapted
 
 
-def low_rank(x: Tensor, down: Tensor, up: Tensor, segments: Segments) -> Tensor:
+def low_rank(
+    x: Tensor, down: Tensor, up: Tensor, segments: Segments, multiply: Multiply = F.linear
+) -> Tensor:
     """`B A x` for each token, with the matrices of its task.
 
     One batched product where every task has as many tokens. Else all tasks' matrices at once, with what
@@ -71,14 +76,15 @@ def low_rank(x: Tensor, down: Tensor, up: Tensor, segments: Segments) -> Tensor:
         down: A of each task, (T, r, in).
         up: B of each task, (T, out, r).
         segments: the tokens of each task.
+        multiply: `x W^T` for x (n, in) and W (out, in).
     """
     tasks, rank, width = down.shape
     tokens = x.reshape(-1, width)
     if segments.balanced:
         result = torch.bmm(torch.bmm(tokens.view(tasks, -1, width), down.mT), up.mT)
     elif tasks * rank <= JOINT:
-        inner = (tokens @ down.reshape(-1, width).T).view(-1, tasks, rank) * segments.owner(tokens)
-        result = inner.view(-1, tasks * rank) @ up.mT.reshape(tasks * rank, -1)
+        inner = multiply(tokens, down.reshape(-1, width)).view(-1, tasks, rank) * segments.owner(tokens)
+        result = multiply(inner.view(-1, tasks * rank), up.transpose(0, 1).reshape(-1, tasks * rank))
     else:
         each = zip(torch.split(tokens, list(segments.counts)), down.unbind(), up.unbind(), strict=True)
         result = torch.cat([rows @ a.mT @ b.mT for rows, a, b in each])
@@ -90,15 +96,15 @@ class LoraAdapter:
 
     Args:
         backbone: the model; its own weights are frozen here.
-        settings: rank, targets, layers.
-        generator: draws the initial A matrices; B starts at zero, as in the paper.
+        settings: rank, targets, layers, seed.
+        multiply: as for `low_rank`.
 
     Raises:
         InputError: modules or layers that the backbone does not have.
     """
 
-    def __init__(self, backbone: nn.Module, settings: Lora, generator: torch.Generator) -> None:
-        self.active = ActiveStack()
+    def __init__(self, backbone: nn.Module, settings: Lora, multiply: Multiply = F.linear) -> None:
+        self.active, self._seed = ActiveStack(multiply=multiply), settings.seed
         targets = _targets(backbone, settings)
         config = peft.LoraConfig(
             r=settings.rank,
@@ -116,7 +122,9 @@ class LoraAdapter:
         }
         for name, layer in self.layers.items():
             layer.key, layer.active = name, self.active
-            nn.init.kaiming_uniform_(_weight(layer.lora_A), a=5**0.5, generator=generator)
+        with torch.no_grad():
+            for name, value in self.fresh().items():
+                self.parameters()[name].copy_(value)
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """`<layer>.A` (r, in) and `<layer>.B` (out, r) of every adapted layer."""
@@ -125,6 +133,15 @@ class LoraAdapter:
             for name, layer in self.layers.items()
             for letter, matrices in (("A", layer.lora_A), ("B", layer.lora_B))
         }
+
+    def fresh(self) -> dict[str, Tensor]:
+        """The matrices before any training: random A, drawn from the seed, and B at zero, as in the paper."""
+        generator = torch.Generator().manual_seed(self._seed)
+        fresh = {name: torch.zeros(value.shape) for name, value in self.parameters().items()}
+        for name, value in fresh.items():
+            if name.endswith(".A"):
+                nn.init.kaiming_uniform_(value, a=5**0.5, generator=generator)
+        return fresh
 
     @contextlib.contextmanager
     def using(self, stack: Stack, segments: Segments) -> Iterator[None]:

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from fewshot.models.buckets import cut_buckets
 
+# of a row in its group: torch takes the softmax of fewer numbers one by one on a CPU, ten times as slowly
+LEAST = 16
+
 
 @dataclass(frozen=True)
 class Places:
@@ -45,7 +48,8 @@ class Packing:
         counts = torch.tensor(self.lengths)
         self.row = torch.repeat_interleave(torch.arange(len(self.lengths)), counts).to(device)
         self.positions = torch.cat([torch.arange(length) for length in self.lengths]).to(device)
-        self.groups = [(rows, max(self.lengths[r] for r in rows)) for rows in cut_buckets(self.lengths)]
+        places = [max(length, LEAST) for length in self.lengths]
+        self.groups = [(rows, max(places[r] for r in rows)) for rows in cut_buckets(places)]
         self._places: dict[int, Places] = {}
         self._masks: dict[tuple[bool, int | None, torch.dtype], list[Tensor]] = {}
 

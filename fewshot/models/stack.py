@@ -1,6 +1,6 @@
 """The trainable tensors of T tasks, stacked on a leading task axis."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from torch import Tensor, nn
 
@@ -35,3 +35,11 @@ class Stack(nn.Module):
     def detached(self) -> "Stack":
         """The same values, cut off from the graph."""
         return Stack({name: tensor.detach() for name, tensor in self.items()})
+
+    def part(self, names: Collection[str]) -> "Stack":
+        """The tensors of these names."""
+        return Stack({name: tensor for name, tensor in self.items() if name in names})
+
+    def without(self, names: Collection[str]) -> "Stack":
+        """All other tensors."""
+        return Stack({name: tensor for name, tensor in self.items() if name not in names})

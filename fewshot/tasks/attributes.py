@@ -5,6 +5,7 @@ the support set tells which attribute counts, so no frozen feature can solve the
 learn how to learn.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -66,6 +67,10 @@ class Attributes(TaskFamily):
         return self._sides["train"].episode(index, generator)
 
 
+def _source(kind: Kind) -> str:
+    return f"attributes/{kind.name}"
+
+
 class _Side(TaskFamily):
     def __init__(self, side: Side, kinds: str, way: int, shot: int, queries: int, mentions: int) -> None:
         self._side: Side = side
@@ -86,6 +91,10 @@ class _Side(TaskFamily):
                     needed=f"{least} to {most}",
                 )
 
+    def classes(self) -> Mapping[str, Sequence[str]]:
+        """The values of every attribute."""
+        return {_source(kind): [str(v) for v in kind.values(self._side)] for kind in self._kinds}
+
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
         asked = self._kinds[generator.integers(len(self._kinds))]
         classes = tuple(str(v) for v in generator.choice(asked.values(self._side), self._way, replace=False))
@@ -99,7 +108,7 @@ class _Side(TaskFamily):
             support=tuple(support[i] for i in generator.permutation(len(support))),
             query=tuple(query[i] for i in generator.permutation(len(query))),
             classes=classes,
-            source=f"attributes/{asked.name}",
+            source=_source(asked),
         )
 
     def _example(self, asked: Kind, label: str, seen: set[str], generator: np.random.Generator) -> Example:

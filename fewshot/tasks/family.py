@@ -1,7 +1,7 @@
 """What a source of episodes is, and how episode i of a seed comes to be the same everywhere."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -28,6 +28,13 @@ class TaskFamily(ABC):
         episodes of them: enough to watch learning, not to claim that it generalises.
         """
         return self
+
+    def classes(self) -> Mapping[str, Sequence[str]]:
+        """All class names of this side by source, for methods that train on all of them at once.
+
+        A family that does not list them gives none.
+        """
+        return {}
 
 
 def episode_generator(seed: int, side: Side, index: int) -> np.random.Generator:

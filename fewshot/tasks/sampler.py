@@ -1,5 +1,7 @@
 """N-way K-shot episodes from one pool."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from fewshot.data.pool import Pool
@@ -50,6 +52,10 @@ class PoolTasks(TaskFamily):
                 needed=f"{needed} in each class (shot {self.shot} + queries {self.queries})",
                 fix="lower shot or queries, or leave these classes out of the split",
             )
+
+    def classes(self) -> Mapping[str, Sequence[str]]:
+        """The classes of the pool."""
+        return {self.pool.name: self.pool.classes}
 
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
         """An episode; classes, examples and their order are drawn from `generator`."""

@@ -27,7 +27,9 @@ def test_only_attention_is_padded_on_banking77(make_learner: LearnerMaker, data_
     drawn = list(episodes(family, "train", 0, range(40)))
     costs = [learner.cost(*collate(learner, drawn[first : first + 4])) for first in range(0, 40, 4)]
     assert all(cost["padding"] == 0 for cost in costs)
-    assert sum(cost["attention_padding"] for cost in costs) / len(costs) < 0.25
+    assert (
+        sum(cost["attention_padding"] for cost in costs) / len(costs) < 0.3
+    )  # rows below 16 tokens are padded to 16
 
 
 def test_padding_does_not_change_features(make_learner: LearnerMaker) -> None:

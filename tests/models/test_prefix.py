@@ -45,7 +45,7 @@ def learner_of(config: transformers.PreTrainedConfig, folder: Path, **options: A
     with torch.random.fork_rng():
         torch.manual_seed(0)
         transformers.AutoModel.from_config(config).save_pretrained(folder)  # type: ignore[no-untyped-call]
-    return LoraEncoder(backbone=str(folder), compute=Compute(dtype="float32"), **options)
+    return LoraEncoder(backbone=str(folder), compute=Compute(dtype="float32", products="blas"), **options)
 
 
 @pytest.mark.parametrize("layers", ["last:1", "all"])

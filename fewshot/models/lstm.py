@@ -1,0 +1,266 @@
+"""A text encoder from scratch: embedding, LSTM, dropout, dense. No pretrained model is needed.
+
+Hochreiter, Schmidhuber: Long Short-Term Memory, Neural Computation 1997. All weights have a task axis:
+here the adapter is the model. It meta-trains in seconds, for tests and teaching.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from fewshot.errors import InputError, listing
+from fewshot.models.batch import TaskBatch
+from fewshot.models.heads import HEADS, PerClassHead
+from fewshot.models.learner import Learner, Text
+from fewshot.models.stack import Stack
+from fewshot.models.words import WordVectors, hashed, words
+
+FILE = "adapter.safetensors"
+EMBEDDING = "embedding"
+
+
+@dataclass(frozen=True)
+class WordInputs:
+    """Rows of words.
+
+    Args:
+        ids: word numbers, (R, L) int64, padded with 0.
+        lengths: words of each row, (R,).
+        dropped: what dropout leaves of each row's last state, (R, H); None for all of it.
+    """
+
+    ids: Tensor
+    lengths: Tensor
+    dropped: Tensor | None = None
+
+
+class LstmEncoder(Learner):
+    """An LSTM over word embeddings, whose last state goes through a dense layer.
+
+    Args:
+        embedding: width of the word embeddings (E); with `vectors` that of the file.
+        hidden: width of the LSTM's state (H).
+        features: width of the dense layer's output.
+        rows: of the embedding table, which words are hashed to; no vocabulary has to be known.
+        vectors: a text file of GloVe, word2vec or fastText; its embeddings are not adapted.
+        dropout: share of the LSTM's last state that is dropped in outer steps; the same all through
+            the inner loop.
+        head: as for LoraEncoder, and so the next two.
+        head_ways: the class vectors of the head 'per_class'.
+        scale: initial factor before the cosine scores.
+        max_length: words of a text that are read.
+        seed: of the initial weights and of dropout.
+
+    Raises:
+        InputError: a width that is not positive, a dropout outside of 0 to 1.
+    """
+
+    def __init__(
+        self,
+        embedding: int = 50,
+        hidden: int = 64,
+        features: int = 64,
+        rows: int = 4096,
+        vectors: str | None = None,
+        dropout: float = 0.0,
+        head: Literal["prototype", "shared", "per_class"] = "prototype",
+        head_ways: int = 5,
+        scale: float = 10.0,
+        max_length: int = 64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        sizes = {"embedding": embedding, "hidden": hidden, "features": features, "rows": rows}
+        for name, value in (
+            sizes | {"max_length": max_length, "head_ways": head_ways, "scale": scale}
+        ).items():
+            if value <= 0:
+                raise InputError(f"model.{name} is too small", got=value, needed="a number above 0")
+        if not 0 <= dropout < 1:
+            raise InputError("model.dropout is no share", got=dropout, needed="0 or more, below 1")
+        self._vectors = WordVectors.read(Path(vectors).expanduser()) if vectors else None
+        self._table: Tensor | None
+        self.register_buffer("_table", self._vectors.table if self._vectors else None, persistent=False)
+        width = self._vectors.table.shape[1] if self._vectors else embedding
+        self._shapes: dict[str, tuple[int, ...]] = {
+            "lstm.input": (4 * hidden, width),
+            "lstm.state": (4 * hidden, hidden),
+        }
+        self._shapes |= {
+            "lstm.bias": (4 * hidden,),
+            "dense.weight": (features, hidden),
+            "dense.bias": (features,),
+        }
+        if not self._vectors:
+            self._shapes |= {EMBEDDING: (rows, width)}
+        self.rows, self.hidden, self.dropout, self.max_length, self.seed = (
+            rows,
+            hidden,
+            dropout,
+            max_length,
+            seed,
+        )
+        self._weights = nn.ParameterDict(
+            {name.replace(".", "/"): nn.Parameter(value) for name, value in self.fresh_adapter().items()}
+        )
+        kind = HEADS[head]
+        self.head = kind(features, scale, **({"way": head_ways} if kind is PerClassHead else {}))
+        self._drops, self._generator = False, torch.Generator().manual_seed(seed)
+
+    def batch(
+        self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
+    ) -> TaskBatch:
+        """Words as numbers."""
+        numbers = [[self._number(word) for word in self._words(text)] for text in texts]
+        longest = max(len(row) for row in numbers)
+        inputs = WordInputs(
+            ids=torch.tensor([row + [0] * (longest - len(row)) for row in numbers]),
+            lengths=torch.tensor([len(row) for row in numbers]),
+        )
+        return TaskBatch(inputs, torch.tensor(labels), torch.tensor(task), tuple(ways))
+
+    def place(self, batch: TaskBatch) -> TaskBatch:
+        """The batch on the device; in an outer step with what dropout leaves of it."""
+        inputs: WordInputs = batch.inputs
+        dropped = None
+        if self._drops and self.dropout:
+            kept = torch.rand(len(inputs.ids), self.hidden, generator=self._generator) >= self.dropout
+            dropped = (kept / (1 - self.dropout)).to(self.device)
+        placed = WordInputs(inputs.ids.to(self.device), inputs.lengths.to(self.device), dropped)
+        labels, task = batch.labels.to(self.device), batch.task.to(self.device)
+        return replace(batch, inputs=placed, labels=labels, task=task)
+
+    def learning(self, active: bool) -> None:
+        """Dropout is for outer steps."""
+        self._drops = active
+
+    def adapter(self) -> Mapping[str, nn.Parameter]:
+        """Embedding, LSTM and dense layer."""
+        return {name: self._weights[name.replace(".", "/")] for name in self._shapes}
+
+    def fresh_adapter(self) -> dict[str, Tensor]:
+        """Random weights, drawn from the seed; the forget gate begins open."""
+        generator = torch.Generator().manual_seed(self.seed)
+        fresh = {name: torch.zeros(shape) for name, shape in self._shapes.items()}
+        for name, value in fresh.items():
+            if value.dim() == 2:
+                limit = 1.0 if name == EMBEDDING else value.shape[1] ** -0.5
+                value.uniform_(-limit, limit, generator=generator)
+        fresh["lstm.bias"][self._forget] = 1.0
+        return fresh
+
+    def features(self, stack: Stack, batch: TaskBatch) -> Tensor:
+        """The dense layer's output for each row, (R, F); without weights in the stack, of the fresh ones."""
+        inputs: WordInputs = batch.inputs
+        weights = self._of_tasks(stack, batch.tasks)
+        slot, width = _slots(batch)
+        grid = torch.zeros(batch.tasks * width, inputs.ids.shape[1], dtype=torch.long, device=slot.device)
+        lengths = torch.zeros(batch.tasks * width, dtype=torch.long, device=slot.device)
+        grid[slot], lengths[slot] = inputs.ids, inputs.lengths
+        embedded = self._embed(weights, grid.view(batch.tasks, -1)).view(batch.tasks, -1, self._width)
+        gates = embedded @ weights["lstm.input"].mT + weights["lstm.bias"][:, None]
+        last = self._recur(
+            gates.view(batch.tasks, width, -1, 4 * self.hidden), weights, lengths.view(-1, width)
+        )
+        rows = last.reshape(-1, self.hidden)
+        if inputs.dropped is not None:
+            rows = rows.index_copy(0, slot, rows[slot] * inputs.dropped.to(rows))
+        dense = (
+            rows.view(batch.tasks, width, -1) @ weights["dense.weight"].mT + weights["dense.bias"][:, None]
+        )
+        return dense.reshape(batch.tasks * width, -1)[slot]
+
+    def save_adapter(self, folder: Path) -> None:
+        """`adapter.safetensors` with all weights."""
+        values = {name: value.detach().cpu().contiguous() for name, value in self.adapter().items()}
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FILE).write_bytes(safetensors.torch.save(values))
+
+    def load_adapter(self, folder: Path) -> None:
+        """Reads what `save_adapter` wrote.
+
+        Raises:
+            InputError: no such file, or weights of other widths.
+        """
+        try:
+            values = safetensors.torch.load((folder / FILE).read_bytes())
+        except (OSError, safetensors.SafetensorError) as error:
+            raise InputError(
+                "the saved weights cannot be read", where=folder / FILE, got=str(error)
+            ) from error
+        found = {name: tuple(value.shape) for name, value in values.items()}
+        if found != self._shapes:
+            different = sorted({name for name, _ in found.items() ^ self._shapes.items()})
+            raise InputError(
+                "the saved weights are others than the configuration asks for",
+                where=folder / FILE,
+                got=f"{len(different)} that differ: {listing(different, 3)}",
+                needed="the widths that they were trained with",
+            )
+        with torch.no_grad():
+            for name, parameter in self.adapter().items():
+                parameter.copy_(values[name])
+
+    def _words(self, text: Text) -> list[str]:
+        first, second = text
+        return (words(first) + (["[sep]", *words(second)] if second else []))[: self.max_length] or [
+            "[empty]"
+        ]
+
+    def _number(self, word: str) -> int:
+        if self._vectors:
+            return self._vectors.row.get(word, len(self._vectors.row))
+        return hashed(word, self.rows)
+
+    @property
+    def _forget(self) -> slice:
+        """The rows of the forget gate; input, forget, cell, output one after another."""
+        return slice(self.hidden, 2 * self.hidden)
+
+    @property
+    def _width(self) -> int:
+        return self._shapes["lstm.input"][1]
+
+    def _of_tasks(self, stack: Stack, tasks: int) -> dict[str, Tensor]:
+        """Every weight of every task, (T, ...)."""
+        missing = [name for name in self._shapes if name not in stack]
+        fresh = self.fresh_adapter() if missing else {}
+        like = self.head.log_scale
+        filled = {name: fresh[name].to(like).expand(tasks, *fresh[name].shape) for name in missing}
+        return filled | {name: stack[name] for name in self._shapes if name in stack}
+
+    def _embed(self, weights: Mapping[str, Tensor], ids: Tensor) -> Tensor:
+        """Embeddings of word numbers (T, n): (T, n, E)."""
+        if self._table is not None:
+            return self._table[ids].to(weights["dense.bias"])
+        table = weights[EMBEDDING]
+        first = torch.arange(len(table), device=ids.device)[:, None] * table.shape[1]
+        return table.reshape(-1, table.shape[2])[ids + first]
+
+    def _recur(self, gates: Tensor, weights: Mapping[str, Tensor], lengths: Tensor) -> Tensor:
+        """The state after the last word of every row: (T, M, L, 4H) -> (T, M, H)."""
+        state = gates.new_zeros(*gates.shape[:2], self.hidden)
+        cell = state
+        for position in range(gates.shape[2]):
+            now = gates[:, :, position] + state @ weights["lstm.state"].mT
+            enter, forget, new, leave = now.chunk(4, dim=-1)
+            after = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(new)
+            inside = (position < lengths)[..., None]
+            state = torch.where(inside, torch.sigmoid(leave) * torch.tanh(after), state)
+            cell = torch.where(inside, after, cell)
+        return state
+
+
+def _slots(batch: TaskBatch) -> tuple[Tensor, int]:
+    """Where each row stands in a grid of T tasks times M rows, flat (R,), and M."""
+    width = int(batch.rows.max())
+    order = torch.argsort(batch.task, stable=True)
+    first = torch.cumsum(batch.rows, 0) - batch.rows
+    place = torch.empty_like(batch.task)
+    place[order] = torch.arange(len(batch.task), device=batch.task.device)
+    return batch.task * width + place - first[batch.task], width
