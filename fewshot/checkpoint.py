@@ -83,7 +83,13 @@ def load_meta(folder: Path, model: Learner, algorithm: Algorithm) -> None:
     restore(_beside_adapter(parameters, algorithm), values, folder)
 
 
+def beside_scaffold(values: Mapping[str, T], algorithm: Algorithm) -> dict[str, T]:
+    """Meta-parameters without what only training needs."""
+    left = {f"algorithm.{name}" for name in algorithm.scaffold}
+    return {name: value for name, value in values.items() if name not in left}
+
+
 def _beside_adapter(values: Mapping[str, T], algorithm: Algorithm) -> dict[str, T]:
     """What PEFT has no place for, without what only training needs."""
-    left = {"adapter", *(f"algorithm.{name}" for name in algorithm.scaffold)}
-    return {n: v for n, v in values.items() if n not in left and n.split(".")[0] not in left}
+    kept = beside_scaffold(values, algorithm)
+    return {name: value for name, value in kept.items() if not name.startswith("adapter.")}

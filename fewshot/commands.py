@@ -1,15 +1,17 @@
 """The commands that need a model: train, evaluate, compare."""
 
+import inspect
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from fewshot.algorithms.algorithms import BASELINES
-from fewshot.comparison import Contestant, compare, comparison
+from fewshot.algorithms.algorithm import Algorithm
+from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
+from fewshot.comparison import Contestant, adapted_by, compare, comparison
 from fewshot.config import HelpFormatter, add_parts, build, defaults, parse, resolved
 from fewshot.errors import InputError, suggestion
 from fewshot.evaluation import evaluate
@@ -27,7 +29,7 @@ With no configuration: the attribute tasks on MiniLM, 5-way 5-shot."""
 EVALUATE = """Adapt the model of a run to test episodes and score every one.
 
 Takes every option of `fewshot train` too, to change what is evaluated (--family.shot 5)."""
-COMPARE = """Runs and baselines on the same test episodes, with paired differences to the first run.
+COMPARE = """Runs and baselines on the same test episodes, with paired differences task by task.
 
 Takes every option of `fewshot train` too, to change what is evaluated (--family.shot 5)."""
 
@@ -101,9 +103,11 @@ def evaluate_run(arguments: Sequence[str]) -> int:
 
 def compare_runs(arguments: Sequence[str]) -> int:
     """`fewshot compare`."""
-    usage = "RUN... [--baselines NAME ...] [--episodes N] [--out FILE]"
+    usage = "RUN... [--baselines NAME ...] [--algorithms NAME ...] [--episodes N] [--out FILE]"
     parser = _parser("compare", usage, COMPARE, "runs/demo --baselines prototypes ridge --episodes 200")
     parser.add_argument("--baselines", nargs="*", default=[], help=f"any of {', '.join(BASELINES)}")
+    adapts = "adapt each RUN's meta-parameters by these inner methods too, any of"
+    parser.add_argument("--algorithms", nargs="*", default=[], help=f"{adapts} {', '.join(ALGORITHMS)}")
     parser.add_argument("--episodes", type=int, help="short for --evaluation.episodes")
     parser.add_argument("--out", type=str, help="the file to write; by default compare.json in the first RUN")
     parser.add_argument("--example", type=int, help="also show the episode of this number in words")
@@ -113,12 +117,10 @@ def compare_runs(arguments: Sequence[str]) -> int:
     out = Path(first.parsed.out) if first.parsed.out else first.folder.path / "compare.json"
     if out.is_dir():
         raise InputError("--out names a folder", where=out, needed="the name of a file, such as compare.json")
-    contestants = [_baseline(name, first) for name in first.parsed.baselines]
-    contestants += [
-        Contestant(name, run.parts.model, run.parts.algorithm) for name, run in zip(names, runs, strict=True)
-    ]
+    contestants = _contestants(runs, names)
     settings = first.parts.evaluation
-    content = comparison(compare(first.parts.family, contestants, settings), names[0], settings.seed)
+    results = compare(first.parts.family, contestants, settings)
+    content = comparison(results, contestants, names[0], settings.seed)
     write_json(out, content)
     console = Console()
     if first.parsed.example is not None:
@@ -149,14 +151,34 @@ def _load_runs(
     return [load_run(path, parser, options) for path in paths], [Path(path).name for path in paths]
 
 
-def _baseline(name: str, run: LoadedRun) -> Contestant:
-    if name not in BASELINES:
-        raise InputError(f"unknown baseline {name!r}", where="--baselines", fix=suggestion(name, BASELINES))
-    return Contestant(name, run.parts.model, BASELINES[name]())
+def _contestants(runs: Sequence[LoadedRun], names: Sequence[str]) -> list[Contestant]:
+    """The baselines, the runs, and the runs under other inner methods."""
+    asked, model = runs[0].parsed, runs[0].parts.model
+    _check_known("baseline", asked.baselines, BASELINES)
+    _check_known("algorithm", asked.algorithms, ALGORITHMS)
+    baselines = [Contestant(name, model, BASELINES[name](), baseline=True) for name in asked.baselines]
+    for each in baselines:
+        each.algorithm.prepare(model)
+    own = [Contestant(n, run.parts.model, run.parts.algorithm) for n, run in zip(names, runs, strict=True)]
+    others = [adapted_by(run, _like(name, run.algorithm), name) for run in own for name in asked.algorithms]
+    return [*baselines, *own, *others]
+
+
+def _check_known(kind: str, names: Sequence[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise InputError(f"unknown {kind} {name!r}", where=f"--{kind}s", fix=suggestion(name, known))
+
+
+def _like(name: str, algorithm: Algorithm) -> Algorithm:
+    """The algorithm of this name, with those arguments of another one that it has too."""
+    accepted = inspect.signature(ALGORITHMS[name]).parameters
+    return ALGORITHMS[name](**{key: value for key, value in vars(algorithm).items() if key in accepted})
 
 
 def _check_same_tasks(runs: Sequence[LoadedRun], names: Sequence[str]) -> None:
-    rows = [*names, *runs[0].parsed.baselines]
+    asked = runs[0].parsed
+    rows = [*names, *asked.baselines, *asked.algorithms]
     if len(set(rows)) < len(rows):
         raise InputError("two rows would have the same name", got=", ".join(rows), needed="a name for each")
     for run, name in zip(runs, names, strict=True):

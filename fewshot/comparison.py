@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from fewshot.algorithms.algorithm import Algorithm
+from fewshot.checkpoint import beside_scaffold, meta_parameters
 from fewshot.evaluation import Evaluation, TaskResult, evaluate, summarise
 from fewshot.metrics import SCORES, Scores, mean_interval
 from fewshot.models.learner import Learner
@@ -16,11 +19,41 @@ BEFORE = "before adaptation"
 
 @dataclass(frozen=True)
 class Contestant:
-    """A model with a way of learning tasks, prepared for it, and a name for the table."""
+    """A model with a way of learning tasks, prepared for it.
+
+    Args:
+        name: for the table.
+        model: the learner.
+        algorithm: how a task is learned.
+        baseline: needs no meta-training; the others are measured against the best of these.
+    """
 
     name: str
     model: Learner
     algorithm: Algorithm
+    baseline: bool = False
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Numbers that meta-training learns, or a baseline for each task; a solved head has none."""
+        if self.algorithm.trainable:
+            kept = beside_scaffold(meta_parameters(self.model, self.algorithm), self.algorithm)
+            return sum(value.numel() for value in kept.values())
+        return sum(value.numel() for value in self.model.adapter().values()) if self.algorithm.adapts else 0
+
+
+def adapted_by(run: Contestant, algorithm: Algorithm, name: str) -> Contestant:
+    """The meta-parameters of a run under another inner method.
+
+    What the two algorithms both learn, such as the inner rate of a tensor, is taken from the run.
+    """
+    algorithm.prepare(run.model)
+    learned = dict(run.algorithm.named_parameters())
+    with torch.no_grad():
+        for own, value in algorithm.named_parameters():
+            if own in learned and learned[own].shape == value.shape:
+                value.copy_(learned[own])
+    return Contestant(f"{run.name} by {name}", run.model, algorithm)
 
 
 def compare(
@@ -33,23 +66,37 @@ def compare(
     }
 
 
-def comparison(results: Mapping[str, Sequence[TaskResult]], reference: str, seed: int) -> dict[str, Any]:
+def comparison(
+    results: Mapping[str, Sequence[TaskResult]],
+    contestants: Sequence[Contestant],
+    reference: str,
+    seed: int,
+) -> dict[str, Any]:
     """The content of `compare.json`.
 
     Args:
         results: by contestant; all on the same episodes in the same order.
+        contestants: whose results these are.
         reference: the contestant that the others are subtracted from, and whose scores before
             adaptation are one more row.
         seed: of the episodes.
     """
     scores = {name: [result.after for result in own] for name, own in results.items()}
     scores[BEFORE] = [result.before for result in results[reference]]
+    best = _best([scores[each.name] for each in contestants if each.baseline])
+    over = next((name for name, own in scores.items() if own is best), None)
     return {
         "schema": SCHEMA,
         "episodes": len(scores[reference]),
         "seed": seed,
         "reference": reference,
-        "methods": {name: summarise(own) for name, own in results.items()},
+        "methods": {each.name: _method(each, results[each.name]) for each in contestants},
+        "best_baseline": over,
+        "over_best_baseline": {
+            name: {score: _paired(own, best, score) for score in SCORES}
+            for name, own in scores.items()
+            if best is not None and name != over
+        },
         "differences": {
             name: {score: _paired(scores[reference], own, score) for score in SCORES}
             for name, own in scores.items()
@@ -57,6 +104,17 @@ def comparison(results: Mapping[str, Sequence[TaskResult]], reference: str, seed
         },
         "versions": versions(),
     }
+
+
+def _method(contestant: Contestant, results: Sequence[TaskResult]) -> dict[str, Any]:
+    seconds = sum(result.seconds for result in results) / len(results)
+    cost = {"seconds_per_task": seconds, "trainable_parameters": contestant.trainable_parameters}
+    return summarise(results) | cost
+
+
+def _best(scores: Sequence[list[Scores]]) -> list[Scores] | None:
+    """Those of the highest mean accuracy."""
+    return max(scores, key=lambda own: sum(each.accuracy for each in own), default=None)
 
 
 def _paired(ours: Sequence[Scores], theirs: Sequence[Scores], score: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from jsonargparse.typing import lazy_instance
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.algorithms.algorithms import ALGORITHMS
 from fewshot.algorithms.maml import MAML
-from fewshot.errors import InputError, nearest
+from fewshot.errors import InputError, listing, nearest
 from fewshot.evaluation import Evaluation
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
@@ -30,6 +30,7 @@ from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.families import FAMILIES
 from fewshot.tasks.family import TaskFamily
 
+CLASSES: dict[str, Mapping[str, type]] = {"family": FAMILIES, "model": LEARNERS, "algorithm": ALGORITHMS}
 GROUPS: dict[str, type] = {"training": Training, "validation": Validation, "evaluation": Evaluation}
 
 
@@ -112,7 +113,7 @@ def defaults(parser: ArgumentParser) -> str:
 def known_options(parser: ArgumentParser) -> set[str]:
     """Every option that some choice of classes would accept, without its dashes."""
     names = {string.lstrip("-") for action in parser._actions for string in action.option_strings}
-    for group, classes in (("family", FAMILIES), ("algorithm", ALGORITHMS), ("model", LEARNERS)):
+    for group, classes in CLASSES.items():
         for kind in classes.values():
             names |= {f"{group}.{name}" for name in _arguments(kind)}
     return names
@@ -133,6 +134,8 @@ UNKNOWN = (
     re.compile(r"does not accept option '(?P<option>[^']+)'"),
 )
 
+NO_CLASS = re.compile(r"Expected a dot import path string: (?P<name>\S+)")
+
 
 def _explained(complaint: str, parser: ArgumentParser) -> InputError:
     """The parser's complaint as a message of ours."""
@@ -142,12 +145,26 @@ def _explained(complaint: str, parser: ArgumentParser) -> InputError:
         found = pattern.search(complaint)
         if found:
             return _unknown(found["option"].split("=")[0].lstrip("-"), place, parser)
+    found = NO_CLASS.search(complaint)
+    if found and place in CLASSES:
+        return _unknown_class(found["name"], place)
     lines = [line.strip(" -") for line in complaint.splitlines() if line.strip() and "Parser key" not in line]
     return InputError(
         "an option has a wrong value",
         where=f"--{place}" if place else "command line",
         got="; ".join(lines) or complaint.splitlines()[0],
         fix=f"`{parser.prog} --help` shows types and defaults",
+    )
+
+
+def _unknown_class(name: str, group: str) -> InputError:
+    known = sorted(CLASSES[group])
+    close = nearest(name, known)
+    return InputError(
+        f"unknown {group} {name!r}",
+        where=f"--{group}",
+        needed=f"{listing(known)}, or the import path of a class",
+        fix=f"did you mean {close!r}?" if close else None,
     )
 
 

@@ -52,8 +52,9 @@ def require_at_least(group: str, settings: object, **limits: float) -> None:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` most likely stands for, or None."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return close[0] if close else None
+    small = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(word.lower(), list(small), n=1, cutoff=0.6)
+    return small[close[0]] if close else None
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -89,6 +89,15 @@ def test_compare_writes_and_prints_paired_differences(cli: Cli, finished: Path) 
         assert line in out
 
 
+def test_compare_adapts_a_run_by_other_inner_methods(cli: Cli, finished: Path) -> None:
+    code, out, _ = cli("compare", finished, "--baselines", "ridge", "--algorithms", "ANIL", "BOIL")
+    assert code == 0
+    content = json.loads((finished / "compare.json").read_text())
+    assert list(content["methods"]) == ["ridge", "run", "run by ANIL", "run by BOIL"]
+    assert content["best_baseline"] == "ridge"
+    assert "over ridge" in out
+
+
 def test_compare_takes_several_runs(cli: Cli, finished: Path, small: list[str], tmp_path: Path) -> None:
     assert cli("train", *small, "--training.seed=1", "--out", tmp_path / "other")[0] == 0
     assert cli("compare", finished, tmp_path / "other", "--out", tmp_path / "both.json")[0] == 0
@@ -349,6 +358,25 @@ def test_an_unknown_baseline_is_named(cli: Cli, finished: Path) -> None:
         2,
         "error: unknown baseline 'rigde'\n  where:  --baselines\n  do:     did you mean 'ridge'?\n",
     )
+
+
+def test_an_unknown_inner_method_is_named(cli: Cli, finished: Path) -> None:
+    code, _, err = cli("compare", finished, "--algorithms", "anil")
+    assert (code, err.splitlines()[0]) == (2, "error: unknown algorithm 'anil'")
+    assert "did you mean 'ANIL'?" in err
+
+
+def test_an_unknown_algorithm_is_named_with_the_nearest_one(cli: Cli, tmp_path: Path) -> None:
+    code, _, err = cli("train", "--algorithm", "ProtoMALM", "--out", tmp_path / "run")
+    assert (code, err) == (
+        2,
+        "error: unknown algorithm 'ProtoMALM'\n"
+        "  where:  --algorithm\n"
+        "  needed: ANIL, BOIL, IMAML, MAML, MAMLPlusPlus, MetaCurvature, MetaSGD, MultiTask, and 4 more, "
+        "or the import path of a class\n"
+        "  do:     did you mean 'ProtoMAML'?\n",
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_of_another_schema_is_refused(cli: Cli, finished: Path) -> None:

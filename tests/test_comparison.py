@@ -1,23 +1,73 @@
 import pytest
+import torch
 from conftest import LearnerMaker
 
 from fewshot import MAML, Attributes, Evaluation
+from fewshot.algorithms.anil import ANIL
 from fewshot.algorithms.prototypes import FrozenPrototypes
-from fewshot.comparison import BEFORE, Contestant, compare, comparison
+from fewshot.algorithms.ridge import FrozenRidge
+from fewshot.algorithms.zeroshot import ZeroShot
+from fewshot.comparison import BEFORE, Contestant, adapted_by, compare, comparison
 from fewshot.metrics import mean_interval
 
 
 def test_differences_are_paired_on_the_same_episodes(make_learner: LearnerMaker) -> None:
     learner, algorithm = make_learner(), MAML(inner_steps=2)
     algorithm.prepare(learner)
-    contestants = [Contestant("frozen", learner, FrozenPrototypes()), Contestant("ours", learner, algorithm)]
+    contestants = [
+        Contestant("frozen", learner, FrozenPrototypes(), baseline=True),
+        Contestant("ours", learner, algorithm),
+    ]
     family = Attributes(way=3, shot=2, queries=2, mentions=3)
     results = compare(family, contestants, Evaluation(episodes=10))
     assert [r.episode for r in results["frozen"]] == [r.episode for r in results["ours"]]
-    content = comparison(results, reference="ours", seed=0)
+    content = comparison(results, contestants, reference="ours", seed=0)
     pairs = zip(results["ours"], results["frozen"], strict=True)
     mean, std, low, high = mean_interval([a.after.f1 - b.after.f1 for a, b in pairs])
     assert content["differences"]["frozen"]["f1"] == {"mean": mean, "std": std, "ci95": [low, high]}
     gained = mean_interval([r.after.accuracy - r.before.accuracy for r in results["ours"]])[0]
     assert content["differences"][BEFORE]["accuracy"]["mean"] == pytest.approx(gained)
+    over = content["over_best_baseline"]
+    assert content["best_baseline"] == "frozen"
+    assert set(over) == {"ours", BEFORE}
+    assert over["ours"]["f1"]["mean"] == pytest.approx(mean)
+    methods = content["methods"]
+    assert methods["frozen"]["trainable_parameters"] == 0
+    meta = [*learner.adapter().values(), *learner.head.parameters(), *algorithm.parameters()]
+    assert methods["ours"]["trainable_parameters"] == sum(value.numel() for value in meta)
+    assert methods["ours"]["seconds_per_task"] > 0
     assert content["methods"]["ours"]["episodes"] == content["episodes"] == 10
+
+
+def test_the_best_baseline_is_the_one_with_the_highest_accuracy(make_learner: LearnerMaker) -> None:
+    learner = make_learner()
+    contestants = [
+        Contestant(name, learner, algorithm, baseline=True)
+        for name, algorithm in (("one", FrozenPrototypes()), ("two", FrozenRidge()), ("three", ZeroShot()))
+    ]
+    family = Attributes(way=3, shot=2, queries=2, mentions=3)
+    content = comparison(compare(family, contestants, Evaluation(episodes=6)), contestants, "one", seed=0)
+    accuracy = {name: own["accuracy"]["mean"] for name, own in content["methods"].items()}
+    assert accuracy[content["best_baseline"]] == max(accuracy.values())
+    assert content["best_baseline"] not in content["over_best_baseline"]
+
+
+def test_without_a_baseline_there_is_no_best_one(make_learner: LearnerMaker) -> None:
+    contestants = [Contestant("ours", make_learner(), MAML(inner_steps=1))]
+    family = Attributes(way=3, shot=2, queries=2, mentions=3)
+    content = comparison(compare(family, contestants, Evaluation(episodes=2)), contestants, "ours", seed=0)
+    assert content["best_baseline"] is None
+    assert content["over_best_baseline"] == {}
+
+
+def test_another_inner_method_takes_the_rates_that_both_learn(make_learner: LearnerMaker) -> None:
+    learner, algorithm = make_learner(), MAML(inner_steps=2)
+    algorithm.prepare(learner)
+    with torch.no_grad():
+        algorithm.log_rates["head/weight"].fill_(-5.0)
+    found = adapted_by(Contestant("run", learner, algorithm), ANIL(inner_steps=2), "ANIL")
+    assert found.name == "run by ANIL"
+    assert found.model is learner
+    rates = {name: value.item() for name, value in found.algorithm.named_parameters()}
+    assert rates["log_rates.head/weight"] == -5.0
+    assert "log_rates.head/bias" in rates

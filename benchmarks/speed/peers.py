@@ -1,8 +1,7 @@
 """The same outer step as users of other libraries write it today: a PEFT model, one task after another.
 
 All start from the meta-parameters of ours and compute the same class scores, so that gradients can be
-compared. What is done for them: texts are tokenised once a task, and the attention is the faster of
-sdpa (the default of transformers) and eager where the order allows for both.
+compared. What is done for them: texts are tokenised once a task.
 """
 
 import inspect

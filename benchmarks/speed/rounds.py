@@ -1,5 +1,6 @@
 """Alternating rounds: ours and every peer on the same episodes, one after another."""
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
 
 EMULATED_SECONDS = 3.0
+DEFAULT, TUNED = "sdpa", ", eager"  # the attention that transformers loads; behind the name of a tuned peer
 
 
 @dataclass(frozen=True)
@@ -84,27 +86,24 @@ def measure(case: Case, ours: Ours, family: TaskFamily, effort: Effort) -> dict[
 def _peers(
     case: Case, ours: Ours, one: Sequence[Episode], imitates: bool
 ) -> tuple[dict[str, Peer], dict[str, float], dict[str, str]]:
-    """Those that run, with the faster attention; their seconds for one task; the errors of those that do not.
+    """Those that run; their seconds for one task; the errors of those that do not.
 
+    In first order each runs twice: with the attention that transformers loads by default, as its users have
+    it, and with eager attention, which can be faster on short texts. In second order eager is all there is.
     Each takes the task twice, since the first warms up; where bfloat16 is emulated once, and in eager
-    attention, since there a task takes many seconds.
+    attention alone, since there a task takes many seconds.
     """
-    kinds = ("eager",) if case.order == 2 or imitates else ("sdpa", "eager")
-    models = {kind: PeftClassifier(case, kind, ours) for kind in kinds}
+    models = {"": PeftClassifier(case, DEFAULT, ours)} if case.order == 1 and not imitates else {}
+    models |= {TUNED if models else "": PeftClassifier(case, "eager", ours)}
     running, alone, errors = {}, {}, {}
-    for name in PEERS:
-        times: dict[str, float] = {}
-        for kind, model in models.items():
-            peer = Peer(name, case, model)
-            try:
-                tries = [_seconds(ours.learner.device, lambda: peer.step(one)) for _ in range(2 - imitates)]  # noqa: B023
-            except Exception as error:  # whatever stops a peer is its result
-                errors[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            else:
-                times[kind] = min(tries)
-        if times:
-            fastest = min(times, key=lambda kind: times[kind])
-            running[name], alone[name] = Peer(name, case, models[fastest]), times[fastest]
+    for name, (kind, model) in itertools.product(PEERS, models.items()):
+        peer = Peer(name, case, model)
+        try:
+            tries = [_seconds(ours.learner.device, lambda: peer.step(one)) for _ in range(2 - imitates)]  # noqa: B023
+        except Exception as error:  # whatever stops a peer is its result
+            errors[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        else:
+            running[name + kind], alone[name + kind] = peer, min(tries)
     return running, alone, errors
 
 

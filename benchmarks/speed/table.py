@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fewshot.errors import InputError
-from fewshot.files import write_text
+from benchmarks.readme import into_readme
+from benchmarks.speed.peers import PEERS
 
-BEGIN, END = "<!-- speed: made by python -m benchmarks.speed.table -->", "<!-- end of speed -->"
 NAMES = {
     "a": "LoRA in all layers, float32",
     "b": "LoRA in the last two layers, float32",
@@ -38,7 +37,7 @@ def cells(result: dict[str, Any]) -> list[list[str]]:
 
 
 def _tried(entry: dict[str, Any]) -> list[str]:
-    return [*entry["ratio"], *entry["errors"]]
+    return [*(name for name in entry["ratio"] if name in PEERS), *entry["errors"], *entry["ratio"]]
 
 
 def _row(entry: dict[str, Any], peers: list[str]) -> list[str]:
@@ -47,11 +46,17 @@ def _row(entry: dict[str, Any], peers: list[str]) -> list[str]:
         f"({entry['name']}) {NAMES[entry['name']]}",
         ORDERS[entry["order"]],
         f"{entry['ours']:.2f}",
-        *(f"{entry['ratio'][peer]:.1f}x" if peer in entry["ratio"] else "fails" for peer in peers),
+        *(_ratio(entry, peer) for peer in peers),
         "" if error is None else f"{error:.0e}",
         f"{entry['gemm_fraction']:.0%}",
         _grown(memory.get("1"), memory.get("10")),
     ]
+
+
+def _ratio(entry: dict[str, Any], peer: str) -> str:
+    if peer in entry["ratio"]:
+        return f"{entry['ratio'][peer]:.1f}x"
+    return "fails" if peer in entry["errors"] else ""
 
 
 def _grown(one: Any, ten: Any) -> str:
@@ -67,10 +72,11 @@ def _notes(result: dict[str, Any]) -> list[str]:
     notes = [
         f"Model {result['model']}, {result['episodes']} episodes, meta-batch 8, 5-way 1-shot, 5 queries, 5"
         f" inner steps; {processor}; commit {result['commit']}. A peer's column says how many times as fast"
-        f" fewshot is, the median of {entries[0]['rounds']} alternating rounds; gradient: relative error"
-        " against learn2learn; product"
-        " rate: linear maps on real tokens, per second, over the best square float32 product; memory: what a"
-        " second-order step of 10 inner steps takes beyond the loaded model."
+        f" fewshot is, the median of {entries[0]['rounds']} alternating rounds; in first order a peer runs"
+        " with the attention that transformers loads by default, and once more with eager attention."
+        " Gradient: relative error against learn2learn; product rate: linear maps on real tokens, per"
+        " second, over the best square float32 product; memory: what a second-order step of 10 inner steps"
+        " takes beyond the loaded model."
     ]
     fill = result["prefix_fill"]
     notes.append(
@@ -90,19 +96,6 @@ def _notes(result: dict[str, Any]) -> list[str]:
     return [line for note in notes for line in (note, "")][:-1]
 
 
-def into_readme(path: Path, table: str) -> None:
-    """Writes the table between the marks.
-
-    Raises:
-        InputError: the file has no marks.
-    """
-    text = path.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise InputError("no place for the speed table", where=path, needed=f"the lines {BEGIN} and {END}")
-    before, rest = text.split(BEGIN, 1)
-    write_text(path, f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.split(END, 1)[1]}")
-
-
 def main() -> None:
     """Prints the table of a result, or writes it into a README."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.table", description=__doc__)
@@ -114,7 +107,7 @@ def main() -> None:
         sys.exit("a quick result enters no table; run python -m benchmarks.speed without --quick")
     table = markdown(result)
     if given.readme:
-        into_readme(given.readme, table)
+        into_readme(given.readme, "speed", table)
     else:
         print(table)
 

@@ -9,6 +9,8 @@ from rich.table import Table
 from fewshot.comparison import BEFORE
 from fewshot.metrics import SCORES
 
+WIDE = 108  # columns; a table that is cut says less than one that is wrapped
+
 
 def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     """One evaluation: each score before and after adaptation, in percent."""
@@ -32,27 +34,41 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
 
 
 def print_comparison(content: Mapping[str, Any], console: Console) -> None:
-    """Methods on the same episodes, in percent; the last column is the reference minus the row."""
-    reference = content["reference"]
+    """Methods on the same episodes, in percent with the half width of the 95% interval.
+
+    The differences are to the best baseline, task by task; where there is none, to the reference.
+    """
+    reference, over = content["reference"], content["best_baseline"] or content["reference"]
     table = Table(title=f"the same {content['episodes']} test episodes, seed {content['seed']}")
-    for column in ("method", "accuracy", "recall", "F1", f"{reference} is better by"):
-        table.add_column(column, justify="left" if column == "method" else "right")
-    ours = content["methods"][reference]
-    others = {name: own for name, own in content["methods"].items() if name != reference}
-    for name, own in {**others, BEFORE: ours["before"], reference: ours}.items():
-        table.add_row(name, *_scores(own), _difference(content, name))
-    console.print(table)
+    table.add_column("method")
+    for column in ("accuracy", "recall", "F1", f"over {over}", "s a task", "parameters"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, own in content["methods"].items():
+        if name == reference:
+            table.add_row(BEFORE, *_scores(own["before"]), _difference(content, BEFORE))
+        cost = f"{own['seconds_per_task']:.3f}", f"{own['trainable_parameters']:,}"
+        table.add_row(name, *_scores(own), _difference(content, name), *cost)
+    Console(file=console.file, width=max(console.width, WIDE)).print(table)
 
 
 def _scores(own: Mapping[str, Any]) -> list[str]:
-    return [percent(own[name]["mean"]) for name in ("accuracy", "recall", "f1")]
+    return [
+        f"{percent(own[name]['mean'])} ± {_half(own[name]['ci95'])}" for name in ("accuracy", "recall", "f1")
+    ]
 
 
 def _difference(content: Mapping[str, Any], name: str) -> str:
-    if name == content["reference"]:
+    """In accuracy: over the best baseline, or over the reference."""
+    if found := content["over_best_baseline"].get(name):
+        return f"{100 * found['accuracy']['mean']:+.1f} ± {_half(found['accuracy']['ci95'])}"
+    if content["best_baseline"] or name == content["reference"]:
         return ""
-    difference = content["differences"][name]["accuracy"]
-    return f"{100 * difference['mean']:+.1f} {interval(difference['ci95'])}"
+    found = content["differences"][name]["accuracy"]
+    return f"{-100 * found['mean']:+.1f} ± {_half(found['ci95'])}"
+
+
+def _half(limits: tuple[float, float]) -> str:
+    return f"{50 * (limits[1] - limits[0]):.1f}"
 
 
 def percent(fraction: float) -> str:

@@ -1,0 +1,1 @@
+"""Every algorithm and baseline on the same episodes: `python -m benchmarks.algorithms`."""

@@ -1,0 +1,121 @@
+"""One cell: a member on a problem, trained, tested, written down."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.algorithms.members import MEMBERS, TRAINED
+from benchmarks.algorithms.problems import WAY, Problem
+from benchmarks.machine import machine, provenance
+from fewshot.comparison import Contestant
+from fewshot.errors import FewshotError
+from fewshot.evaluation import Evaluation, TaskResult, evaluate, summarise
+from fewshot.files import write_json
+from fewshot.metrics import SCORES
+from fewshot.models.compute import Compute
+from fewshot.outer import Validation
+from fewshot.training import Trainer
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is spent on a cell.
+
+    Args:
+        quick: said in the result; such a result enters no table.
+        episodes: of the test side.
+        steps: outer steps; None for those of the problem.
+    """
+
+    quick: bool
+    episodes: int
+    steps: int | None
+
+
+FULL, QUICK = Effort(False, 200, None), Effort(True, 40, 20)
+
+
+def path_of(folder: Path, problem: Problem, member: str) -> Path:
+    """Where the result of a cell lies."""
+    return folder / f"{problem.name}-{member.lower().replace(', ', '-').replace(' ', '-')}.json"
+
+
+def is_done(path: Path, effort: Effort) -> bool:
+    """Whether the result is there, of the same effort."""
+    if not path.is_file():
+        return False
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return bool(found["quick"] == effort.quick and found["episodes"] == effort.episodes)
+
+
+def run_cell(problem: Problem, member: str, effort: Effort, compute: Compute, command: str) -> dict[str, Any]:
+    """Trains a member where it is trained, and adapts it to the test episodes.
+
+    A member that fails is a result too: its error stands in the place of the scores.
+    """
+    model, algorithm, family = problem.model(compute), MEMBERS[member](), problem.family()
+    started = time.perf_counter()
+    steps = 0
+    try:
+        if member in TRAINED:
+            training = replace(problem.training, steps=effort.steps or problem.training.steps, seed=SEED)
+            validation = Validation(every=0) if effort.quick else problem.validation
+            trainer = Trainer(
+                family,
+                model,
+                algorithm,
+                training=training,
+                validation=validation,
+                evaluation=Evaluation(episodes=1),
+            )
+            trainer.fit()
+            steps = training.steps
+        else:
+            algorithm.prepare(model)
+        trained = time.perf_counter()
+        settings = Evaluation(effort.episodes, SEED)
+        results = evaluate(family, model, algorithm, settings, title=f"{problem.name}, {member}:")
+        scored: dict[str, Any] = _scores(results)
+    except FewshotError as error:
+        trained, scored = time.perf_counter(), {"error": str(error)}
+    return {
+        "schema": 1,
+        "quick": effort.quick,
+        "data": problem.data,
+        "way": WAY,
+        "shot": problem.shot,
+        "member": member,
+        "trained": member in TRAINED,
+        "episodes": effort.episodes,
+        "seed": SEED,
+        **scored,
+        "trainable_parameters": Contestant(member, model, algorithm).trainable_parameters,
+        "outer_steps": steps,
+        "training_seconds": trained - started if steps else 0.0,
+        "lora": asdict(problem.lora),
+        "ran": model.note(),
+        "command": command,
+        **provenance(),
+        "machine": machine(model.device),
+    }
+
+
+def _scores(results: Sequence[TaskResult]) -> dict[str, Any]:
+    """Statistics over the tasks, and the accuracy of every task, for paired differences."""
+    summary = summarise(results)
+    return {
+        **{name: summary[name] for name in SCORES},
+        "before": {name: summary["before"][name]["mean"] for name in SCORES},
+        "seconds_per_task": sum(result.seconds for result in results) / len(results),
+        "accuracies": [round(result.after.accuracy, 6) for result in results],
+    }
+
+
+def write_cell(path: Path, result: dict[str, Any]) -> None:
+    """Writes a result, whole or not at all."""
+    write_json(path, result)

@@ -1,0 +1,18 @@
+"""The members that are compared, by the names of the table."""
+
+from collections.abc import Callable
+from functools import partial
+
+from fewshot.algorithms.algorithm import Algorithm
+from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
+from fewshot.algorithms.maml import MAML
+from fewshot.algorithms.multitask import MultiTask
+
+# a name that the packages' own dict does not have is a member with other arguments
+TRAINED: dict[str, Callable[[], Algorithm]] = {
+    **{name: made for name, made in ALGORITHMS.items() if name != "MultiTask"},
+    "MAML, second order": partial(MAML, order=2),
+    "MultiTask, ridge head": partial(MultiTask, then="features"),
+    "MultiTask, fine-tuned": partial(MultiTask, then="adapter"),
+}
+MEMBERS: dict[str, Callable[[], Algorithm]] = {**BASELINES, **TRAINED}

@@ -1,0 +1,72 @@
+"""What the members are compared on: a family, a model and settings of the outer loop, the same for all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fewshot.data.split import ClassSplit
+from fewshot.models.compute import Compute
+from fewshot.models.encoder import LoraEncoder
+from fewshot.models.lora_settings import Lora
+from fewshot.outer import Training, Validation
+from fewshot.tasks.attributes import Attributes
+from fewshot.tasks.family import TaskFamily
+from fewshot.tasks.nway import NWayKShot
+
+WAY, QUERIES, SHOTS = 5, 5, (1, 5)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One data set at one shot.
+
+    Args:
+        data: 'attributes' or 'banking77'.
+        shot: support examples a class.
+        family: makes the family.
+        lora: where the adapter goes.
+        training: the outer loop.
+        validation: which meta-parameters are kept.
+    """
+
+    data: str
+    shot: int
+    family: Callable[[], TaskFamily]
+    lora: Lora
+    training: Training
+    validation: Validation
+
+    @property
+    def name(self) -> str:
+        """Such as 'banking77-1shot'."""
+        return f"{self.data}-{self.shot}shot"
+
+    def model(self, compute: Compute) -> LoraEncoder:
+        """MiniLM with a fresh adapter."""
+        return LoraEncoder(lora=self.lora, compute=compute)
+
+
+def problems() -> dict[str, Problem]:
+    """By name. BANKING77 in its first published fold is looked for in the folder FEWSHOT_DATA."""
+    found = [_problem(data, shot) for data in ("attributes", "banking77") for shot in SHOTS]
+    return {problem.name: problem for problem in found}
+
+
+def _problem(data: str, shot: int) -> Problem:
+    if data == "attributes":
+        return Problem(
+            data,
+            shot,
+            lambda: Attributes(way=WAY, shot=shot, queries=QUERIES),
+            Lora(),
+            Training(steps=60),
+            Validation(every=30, episodes=24),
+        )
+    fold = ClassSplit(fold="01")
+    return Problem(
+        data,
+        shot,
+        lambda: NWayKShot(source=data, way=WAY, shot=shot, queries=QUERIES, split=fold),
+        Lora(layers="last:2"),
+        Training(steps=80, meta_batch=8, lr=5e-4),
+        Validation(every=20, episodes=60),
+    )
