@@ -70,11 +70,12 @@ class Chunks:
     def _halve(self, rows: int, reason: str) -> None:
         if self.tasks > 1:
             self.tasks = (self.tasks + 1) // 2
-            self.say(f"out of memory: {self.tasks} tasks at once from here on")
+            self.say(f"out of memory: {_counted(self.tasks, 'task')} at once from here on")
             return
         now = min(self._learner.rows_at_once or rows, rows)
         if self._in_parts and now > 1 and self._learner.limit_rows((now + 1) // 2):
-            self.say(f"out of memory: {self._learner.rows_at_once} rows of a task at once from here on")
+            now = self._learner.rows_at_once
+            self.say(f"out of memory: {_counted(now, 'row')} of a task at once from here on")
             return
         raise InputError(
             f"not even one {'row' if self._in_parts else 'task'} fits into the memory",
@@ -88,3 +89,7 @@ class Chunks:
                 else ", fewer shots and queries, or algorithm.order 1, which can cut a task"
             ),
         )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -24,9 +24,9 @@ class Training:
         seed: which training and validation episodes are drawn.
     """
 
-    steps: int = 80
+    steps: int = 60
     meta_batch: int = 4
-    lr: float = 2e-3
+    lr: float = 3e-3
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: float = 0.1
     weight_decay: float = 0.01
@@ -65,7 +65,7 @@ class Validation:
         patience: training stops after this many validations without a better one; 0 never stops.
     """
 
-    every: int = 40
+    every: int = 30
     episodes: int = 24
     patience: int = 5
 

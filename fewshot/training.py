@@ -90,7 +90,7 @@ class Trainer:
         self._folder = RunFolder(Path(out)) if out is not None else None
         self._config = config or self._settings_alone
         self._said: list[str] | None = None  # what the parts said when they were prepared
-        self._skipped = 0  # outer steps in a row that could not be taken
+        self._skipped = self._skips = 0  # outer steps that could not be taken: in a row, and in all
         at_once = training.tasks_at_once
         tasks = training.meta_batch if at_once == "auto" else min(at_once, training.meta_batch)
         self.engine = Engine(model, algorithm, Chunks(model, tasks, algorithm.takes_parts))
@@ -216,6 +216,7 @@ class Trainer:
     def _skip(self, step: int, what: str) -> dict[str, Any]:
         """An outer step that is not taken, since a loss is not finite; too many in a row end the training."""
         self._skipped += 1
+        self._skips += 1
         size = self.training.meta_batch
         if self._skipped == min(MOST_SKIPPED, self.training.steps):
             raise FewshotError(
@@ -254,6 +255,7 @@ class Trainer:
 
     def _finish(self, results: list[TaskResult], seconds: float) -> Run:
         summary = RunFolder.summary(results, self.evaluation.seed, self.model, self.algorithm, seconds)
+        summary["skipped_steps"] = self._skips
         path = self._folder.path if self._folder else None
         if path:
             RunFolder.write_results(path, results, summary)

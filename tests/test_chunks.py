@@ -174,7 +174,7 @@ def test_what_a_broken_step_had_added_up_is_not_counted_twice(
     added = fail_once(learner, number, in_backward, monkeypatch)
     assert_same(gradient(engine), whole)
     assert added == [True]  # by the first chunk
-    assert said == ["out of memory: 1 tasks at once from here on"]
+    assert said == ["out of memory: 1 task at once from here on"]
 
 
 def test_below_one_task_rows_are_halved(make_learner: LearnerMaker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_below_one_task_rows_are_halved(make_learner: LearnerMaker, monkeypatch:
     assert said == [
         "out of memory: 3 tasks at once from here on",
         "out of memory: 2 tasks at once from here on",
-        "out of memory: 1 tasks at once from here on",
+        "out of memory: 1 task at once from here on",
         "out of memory: 3 rows of a task at once from here on",
         "out of memory: 2 rows of a task at once from here on",
     ]
@@ -207,7 +207,7 @@ def test_a_row_that_does_not_fit_is_an_error_of_the_input(
         "  needed: a device with more memory, or less to compute\n"
         "  do:     shorter texts (model.max_length), fewer adapted layers (model.lora.layers)"
     )
-    assert said[-1] == "out of memory: 1 rows of a task at once from here on"
+    assert said[-1] == "out of memory: 1 row of a task at once from here on"
 
 
 def test_a_task_that_does_not_fit_is_one_in_second_order(
@@ -225,7 +225,7 @@ def test_a_task_that_does_not_fit_is_one_in_second_order(
         "  do:     shorter texts (model.max_length), fewer adapted layers (model.lora.layers), "
         "fewer shots and queries, or algorithm.order 1, which can cut a task"
     )
-    assert said == ["out of memory: 1 tasks at once from here on"]
+    assert said == ["out of memory: 1 task at once from here on"]
     assert learner.rows_at_once == 0
 
 
@@ -313,7 +313,7 @@ def test_operations_of_a_broken_measurement_are_not_counted(
     assert counted[0] == counted[1]
 
 
-@pytest.mark.parametrize(("rows", "lines"), [(2 * ROWS, ["2 tasks"]), (3, ["2 tasks", "1 tasks", "3 rows"])])
+@pytest.mark.parametrize(("rows", "lines"), [(2 * ROWS, ["2 tasks"]), (3, ["2 tasks", "1 task", "3 rows"])])
 def test_evaluation_halves_as_well(
     make_learner: LearnerMaker,
     monkeypatch: pytest.MonkeyPatch,
@@ -332,7 +332,7 @@ def test_evaluation_halves_as_well(
     ]
     assert [r.loss for r in found] == pytest.approx([r.loss for r in whole], rel=1e-9)
     shown = [line for line in capsys.readouterr().err.splitlines() if line.startswith("out of memory")]
-    kinds = {"2 tasks": "2 tasks", "1 tasks": "1 tasks", "3 rows": "3 rows of a task"}
+    kinds = {"2 tasks": "2 tasks", "1 task": "1 task", "3 rows": "3 rows of a task"}
     assert shown == [f"out of memory: {kinds[line]} at once from here on" for line in lines]
 
 

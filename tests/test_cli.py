@@ -414,7 +414,7 @@ def test_the_help_of_a_command_shows_every_default_and_an_example(
     assert f"example: fewshot {command}" in text
     for option in (
         "training.steps", "training.lr", "validation.patience", "evaluation.episodes",
-        "inner_steps: 5", "rank: 8", "kinds: shared", "pooling: mean",
+        "inner_steps: 3", "rank: 8", "kinds: shared", "pooling: mean",
     ):  # fmt: skip
         assert option in text, option
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
 from fewshot.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +30,7 @@ def blocks(language: str) -> list[str]:
 def commands(section: str) -> list[list[str]]:
     """The `fewshot` lines of a section's first shell block, as words."""
     text = README.split(f"## {section}\n")[1].split("\n## ")[0]
-    (block,) = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    block = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)[0]
     return [shlex.split(line, comments=True)[1:] for line in block.splitlines() if line.startswith("fewshot")]
 
 
@@ -59,6 +60,17 @@ def test_the_python_example_runs(place: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.data
 def test_the_intent_example_runs(place: Path, data_folder: Path, tiny_backbone: str) -> None:
     run("Intents from one example each", tiny_backbone)
+
+
+def test_the_example_of_other_algorithms_runs(place: Path, tiny_backbone: str) -> None:
+    assert main(["train", *QUICK["train"], f"--model.backbone={tiny_backbone}", "--out", "runs/demo"]) == 0
+    (words,) = commands("Algorithms")
+    assert main([*words, *QUICK["compare"]]) == 0
+
+
+def test_the_table_of_algorithms_names_every_one() -> None:
+    section = README.split("## Algorithms\n")[1].split("\n## ")[0]
+    assert all(f"`{name}`" in section for name in (*ALGORITHMS, *BASELINES))
 
 
 def test_the_example_on_your_own_data_runs(place: Path, tiny_backbone: str) -> None:

@@ -166,7 +166,8 @@ def test_an_outer_step_that_is_not_finite_is_skipped_and_counted(
         return step
 
     monkeypatch.setattr(MAML, "meta_step", breaks_once)
-    train(make_learner(), out=tmp_path / "run", every=0)
+    run = train(make_learner(), out=tmp_path / "run", every=0)
+    assert run.summary["skipped_steps"] == 1
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert lines[1] == {"step": 2, "skipped": "task 2 of 2, inner step 2: its support loss"}
     assert [line["step"] for line in lines if "loss" in line] == [1, 3, 4]

@@ -37,7 +37,7 @@ class Effort:
     steps: int | None
 
 
-FULL, QUICK = Effort(False, 200, None), Effort(True, 40, 20)
+FULL, QUICK = Effort(False, 150, None), Effort(True, 40, 20)
 
 
 def path_of(folder: Path, problem: Problem, member: str) -> Path:

@@ -58,8 +58,8 @@ def _problem(data: str, shot: int) -> Problem:
             shot,
             lambda: Attributes(way=WAY, shot=shot, queries=QUERIES),
             Lora(),
-            Training(steps=60),
-            Validation(every=30, episodes=24),
+            Training(),
+            Validation(),
         )
     fold = ClassSplit(fold="01")
     return Problem(
@@ -67,6 +67,6 @@ def _problem(data: str, shot: int) -> Problem:
         shot,
         lambda: NWayKShot(source=data, way=WAY, shot=shot, queries=QUERIES, split=fold),
         Lora(layers="last:2"),
-        Training(steps=80, meta_batch=8, lr=5e-4),
-        Validation(every=20, episodes=60),
+        Training(steps=80, meta_batch=4, lr=5e-4),
+        Validation(every=40, episodes=40),
     )

@@ -45,8 +45,8 @@ class IMAML(MAML):
 
     def __init__(
         self,
-        inner_steps: int = 10,
-        inner_lr: float = 0.1,
+        inner_steps: int = 5,
+        inner_lr: float = 0.2,
         anchor: float = 1.0,
         cg_steps: int = 5,
         inner_optimiser: Literal["sgd", "adam"] = "sgd",

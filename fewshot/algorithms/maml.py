@@ -52,8 +52,8 @@ class MAML(Algorithm):
     def __init__(
         self,
         order: int = 1,
-        inner_steps: int = 5,
-        inner_lr: float = 0.1,
+        inner_steps: int = 3,
+        inner_lr: float = 0.2,
         learn_inner_lr: bool = True,
         inner_optimiser: Literal["sgd", "adam"] = "sgd",
         anchor: float = 0.0,

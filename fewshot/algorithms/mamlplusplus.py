@@ -46,8 +46,8 @@ class MAMLPlusPlus(MAML):
     def __init__(
         self,
         order: int = 2,
-        inner_steps: int = 5,
-        inner_lr: float = 0.1,
+        inner_steps: int = 3,
+        inner_lr: float = 0.2,
         first_order_until: float = 0.5,
         every_loss_until: float = 0.3,
         inner_optimiser: Literal["sgd", "adam"] = "sgd",

@@ -36,7 +36,7 @@ class MetaCurvature(MAML):
     lr_factor = 1.0
 
     def __init__(
-        self, order: int = 1, inner_steps: int = 5, inner_lr: float = 0.1, anchor: float = 0.0
+        self, order: int = 1, inner_steps: int = 3, inner_lr: float = 0.2, anchor: float = 0.0
     ) -> None:
         optimiser: Literal["sgd"] = "sgd"
         super().__init__(order, inner_steps, inner_lr, False, optimiser, anchor)

@@ -35,8 +35,8 @@ class MetaSGD(MAML):
     def __init__(
         self,
         order: int = 1,
-        inner_steps: int = 5,
-        inner_lr: float = 0.1,
+        inner_steps: int = 3,
+        inner_lr: float = 0.2,
         inner_optimiser: Literal["sgd", "adam"] = "sgd",
         anchor: float = 0.0,
     ) -> None:

@@ -29,6 +29,8 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
             percent(after["worst_decile"]),
         )
     console.print(table)
+    if skipped := summary.get("skipped_steps"):
+        console.print(f"{skipped} outer steps were skipped: a loss was not finite; log.jsonl has which")
     if summary["ran"]:
         console.print(summary["ran"], soft_wrap=True, highlight=False, markup=False)
 

@@ -206,7 +206,7 @@ def test_boil_refuses_a_head_that_never_tells_classes_apart() -> None:
 def test_maml_plus_plus_anneals_its_losses_and_its_order() -> None:
     learner = small_lstm()
     support, query = sides(learner)
-    algorithm = MAMLPlusPlus(inner_steps=4, first_order_until=0.5, every_loss_until=0.4)
+    algorithm = MAMLPlusPlus(2, 4, 0.1, first_order_until=0.5, every_loss_until=0.4)
     algorithm.prepare(learner)
     assert all(rates.shape == (4,) for rates in algorithm.log_rates.values())
     assert algorithm.weights == pytest.approx([0.25] * 4)
