@@ -12,7 +12,7 @@ import torch
 from benchmarks.speed.case import Case, draw
 from benchmarks.speed.ours import Ours
 from benchmarks.speed.peers import PEERS, Peer, PeftClassifier, relative_error
-from fewshot.models.compute import bfloat16_gain, product_rate
+from fewshot.models.compute import SOFTWARE, bfloat16_gain, product_rate
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
 
@@ -44,7 +44,7 @@ class Stepper(Protocol):
 def measure(case: Case, ours: Ours, family: TaskFamily, effort: Effort) -> dict[str, Any]:
     """One entry of the results: speeds, ratios, gradient error, shares."""
     device = ours.learner.device
-    imitates = case.setting.dtype == "bfloat16" and bfloat16_gain(device) < 1
+    imitates = case.setting.dtype == "bfloat16" and bfloat16_gain(device) < SOFTWARE
     if imitates:  # the peers' products run in software there: many seconds a task
         effort = replace(effort, peer_seconds=min(effort.peer_seconds, EMULATED_SECONDS))
     peers, alone, errors = _peers(case, ours, draw(family, 0, case.meta_batch)[:1], imitates)

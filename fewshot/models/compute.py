@@ -17,6 +17,7 @@ SHAPE = (1024, 384, 1536)  # rows, in, out: a batch of short texts through one m
 SQUARE = (1024, 2048)
 ROUNDS = 5
 WORTH = 1.5  # casting to and from float32 costs some of what bfloat16 gains
+SOFTWARE = 0.5  # in software bfloat16 is several times as slow; on a busy machine it may look a little slower
 FASTER = 1.2  # products by oneDNN over those by the BLAS, for them to be taken
 
 
@@ -64,17 +65,17 @@ class Compute:
         """The type; for 'auto' bfloat16 if it is 1.5 times as fast, by a measurement of some milliseconds.
 
         Raises:
-            InputError: bfloat16 on hardware that multiplies it no faster than float32.
+            InputError: bfloat16 on hardware that multiplies it in software alone.
         """
         if self.dtype == "float32":
             return torch.float32
         gain = bfloat16_gain(self.chosen_device())
-        if self.dtype == "bfloat16" and gain < 1 and not self.emulate:
+        if self.dtype == "bfloat16" and gain < SOFTWARE and not self.emulate:
             raise InputError(
                 "this hardware has no bfloat16 arithmetic",
                 where="model.compute.dtype",
                 got=f"bfloat16 products at {gain:.2f} times the speed of float32",
-                needed="a device that multiplies bfloat16 at least as fast",
+                needed="a device with bfloat16 products of its own",
                 fix="take 'auto' or 'float32', or model.compute.emulate true "
                 "(bfloat16 weights, float32 products)",
             )
@@ -82,7 +83,7 @@ class Compute:
 
     def emulates(self) -> bool:
         """Whether bfloat16 weights are multiplied in float32."""
-        return self.dtype == "bfloat16" and self.emulate and bfloat16_gain(self.chosen_device()) < 1
+        return self.dtype == "bfloat16" and self.emulate and bfloat16_gain(self.chosen_device()) < SOFTWARE
 
     def chosen_attention(self) -> Literal["eager", "sdpa"]:
         """The attention before the order of the algorithm is known."""
