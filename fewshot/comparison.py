@@ -83,19 +83,19 @@ def comparison(
     """
     scores = {name: [result.after for result in own] for name, own in results.items()}
     scores[BEFORE] = [result.before for result in results[reference]]
-    best = _best([scores[each.name] for each in contestants if each.baseline])
-    over = next((name for name, own in scores.items() if own is best), None)
+    baselines = [each.name for each in contestants if each.baseline]
+    best = max(baselines, key=lambda name: sum(each.accuracy for each in scores[name]), default=None)
     return {
         "schema": SCHEMA,
         "episodes": len(scores[reference]),
         "seed": seed,
         "reference": reference,
         "methods": {each.name: _method(each, results[each.name]) for each in contestants},
-        "best_baseline": over,
+        "best_baseline": best,
         "over_best_baseline": {
-            name: {score: _paired(own, best, score) for score in SCORES}
+            name: {score: _paired(own, scores[best], score) for score in SCORES}
             for name, own in scores.items()
-            if best is not None and name != over
+            if best is not None and name != best
         },
         "differences": {
             name: {score: _paired(scores[reference], own, score) for score in SCORES}
@@ -110,11 +110,6 @@ def _method(contestant: Contestant, results: Sequence[TaskResult]) -> dict[str, 
     seconds = sum(result.seconds for result in results) / len(results)
     cost = {"seconds_per_task": seconds, "trainable_parameters": contestant.trainable_parameters}
     return summarise(results) | cost
-
-
-def _best(scores: Sequence[list[Scores]]) -> list[Scores] | None:
-    """Those of the highest mean accuracy."""
-    return max(scores, key=lambda own: sum(each.accuracy for each in own), default=None)
 
 
 def _paired(ours: Sequence[Scores], theirs: Sequence[Scores], score: str) -> dict[str, Any]:

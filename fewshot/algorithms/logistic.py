@@ -12,16 +12,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
+from torch import Tensor
 
-from fewshot.algorithms.algorithm import Adapted, Algorithm, Predictor
+from fewshot.algorithms.solved import SolvedHead
 from fewshot.errors import InputError
 from fewshot.models.batch import TaskBatch
 from fewshot.models.heads import BIAS, WEIGHT
 from fewshot.models.learner import Learner
-from fewshot.models.stack import Stack
 
 
-class FrozenLogistic(Algorithm):
+class FrozenLogistic(SolvedHead):
     """A logistic head on the backbone without any adapter.
 
     Args:
@@ -31,37 +31,28 @@ class FrozenLogistic(Algorithm):
         InputError: a strength that is not positive.
     """
 
-    adapts = False
-
     def __init__(self, strength: float = 100.0) -> None:
         super().__init__()
         if not strength > 0:
             raise InputError("C is not positive", where="logistic strength", got=strength, needed="above 0")
         self.strength = strength
 
-    def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
-        """Fits each task's head; the scores are its log-odds."""
-        with torch.no_grad():
-            unit = F.normalize(learner.features(Stack({}), support), dim=-1)
-            return Adapted(learner, logistic_head(learner, unit, support, self.strength))
-
-
-def logistic_head(learner: Learner, unit: torch.Tensor, support: TaskBatch, strength: float) -> Stack:
-    """Weight and bias of every task, as a stack whose scores behind the learner's scale are the fits'."""
-    width, scale = max(support.ways), learner.head.log_scale.exp().item()
-    weights, biases = [], []
-    for task in range(support.tasks):
-        mine = support.task == task
-        weight, bias = _fit(unit[mine].cpu().double().numpy(), support.labels[mine].cpu().numpy(), strength)
-        missing = width - len(weight)
-        weights.append(np.pad(weight, ((0, missing), (0, 0))))
-        biases.append(np.pad(bias, (0, missing)))
-    return Stack(
-        {
+    def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:
+        """Each task's fit; behind the learner's scale the scores are its log-odds."""
+        unit = F.normalize(features, dim=-1)
+        width, scale = max(support.ways), learner.head.log_scale.exp().item()
+        weights, biases = [], []
+        for task in range(support.tasks):
+            mine = support.task == task
+            rows, labels = unit[mine].cpu().double().numpy(), support.labels[mine].cpu().numpy()
+            weight, bias = _fit(rows, labels, self.strength)
+            missing = width - len(weight)
+            weights.append(np.pad(weight, ((0, missing), (0, 0))))
+            biases.append(np.pad(bias, (0, missing)))
+        return {
             WEIGHT: torch.as_tensor(np.stack(weights) / scale).to(unit),
             BIAS: torch.as_tensor(np.stack(biases)).to(unit),
         }
-    )
 
 
 def _fit(features: np.ndarray, labels: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:

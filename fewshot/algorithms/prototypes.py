@@ -10,22 +10,22 @@ Both are linear in z, up to what is the same for all classes: W_n = 2 c_n, b_n =
 W_n = c_n / |c_n|, b_n = 0; so they are heads like any other, behind the learner's scale.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-from fewshot.algorithms.algorithm import Adapted, Algorithm, MetaStep, Predictor
+from fewshot.algorithms.solved import SolvedHead, TrainedFeatures
 from fewshot.errors import InputError
 from fewshot.models.batch import TaskBatch
 from fewshot.models.heads import BIAS, WEIGHT, class_means, prototypes
 from fewshot.models.learner import Learner
-from fewshot.models.stack import Stack
 
 Metric = Literal["cosine", "euclidean"]
+MakeHead = Callable[[Learner, Tensor, TaskBatch], dict[str, Tensor]]
 
 
-class ProtoNet(Algorithm):
+class ProtoNet(TrainedFeatures):
     """Episodic training of the adapter so that prototypes classify; a task is learned without a gradient.
 
     Args:
@@ -35,29 +35,16 @@ class ProtoNet(Algorithm):
         InputError: another metric.
     """
 
-    trainable = True
-    adapts = False
-
     def __init__(self, metric: Metric = "euclidean") -> None:
         super().__init__()
         self.head = _head(metric)
 
-    def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
-        """Prototypes of the adapter's features."""
-        with torch.no_grad():
-            return Adapted(learner, self._stack(learner, support))
-
-    def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
-        """Query losses under the prototypes, differentiated through both sides."""
-        scores = learner.logits(self._stack(learner, support), query)
-        return MetaStep(learner.losses(scores, query), scores.detach())
-
-    def _stack(self, learner: Learner, support: TaskBatch) -> Stack:
-        body = learner.start_body(support.tasks)
-        return Stack(dict(body.items()) | self.head(learner, learner.features(body, support), support))
+    def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:
+        """Prototypes as the rows of a linear head."""
+        return self.head(learner, features, support)
 
 
-class FrozenPrototypes(Algorithm):
+class FrozenPrototypes(SolvedHead):
     """The prototypes of the backbone without any adapter, and without training: the first baseline.
 
     Args:
@@ -67,17 +54,13 @@ class FrozenPrototypes(Algorithm):
         InputError: another metric.
     """
 
-    adapts = False
-
     def __init__(self, metric: Metric = "cosine") -> None:
         super().__init__()
         self.head = _head(metric)
 
-    def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
+    def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:
         """Prototypes as the rows of a linear head."""
-        with torch.no_grad():
-            features = learner.features(Stack({}), support)
-            return Adapted(learner, Stack(self.head(learner, features, support)))
+        return self.head(learner, features, support)
 
 
 def cosine_head(learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:
@@ -92,10 +75,10 @@ def euclidean_head(learner: Learner, features: Tensor, support: TaskBatch) -> di
     return {WEIGHT: 2 * means, BIAS: -learner.head.log_scale.exp() * means.square().sum(-1)}
 
 
-HEADS = {"cosine": cosine_head, "euclidean": euclidean_head}
+HEADS: dict[str, MakeHead] = {"cosine": cosine_head, "euclidean": euclidean_head}
 
 
-def _head(metric: str):  # type: ignore[no-untyped-def]
+def _head(metric: str) -> MakeHead:
     if metric not in HEADS:
         raise InputError(
             "unknown metric", where="metric of prototypes", got=metric, needed="'cosine' or 'euclidean'"

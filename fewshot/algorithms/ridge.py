@@ -16,15 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fewshot.algorithms.algorithm import Adapted, Algorithm, MetaStep, Predictor
+from fewshot.algorithms.solved import SolvedHead, TrainedFeatures
 from fewshot.errors import InputError
 from fewshot.models.batch import TaskBatch
 from fewshot.models.heads import BIAS, WEIGHT
 from fewshot.models.learner import Learner
-from fewshot.models.stack import Stack
 
 
-class R2D2(Algorithm):
+class R2D2(TrainedFeatures):
     """Episodic training of the adapter for a ridge head; a task is learned without a gradient.
 
     Args:
@@ -34,33 +33,18 @@ class R2D2(Algorithm):
         InputError: a strength that is not positive.
     """
 
-    trainable = True
-    adapts = False
     lr_factor = 10.0  # a logarithm
 
     def __init__(self, strength: float = 0.1) -> None:
         super().__init__()
         self.log_strength = nn.Parameter(torch.tensor(math.log(_positive(strength))))
 
-    def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
-        """Solves each task's system on the adapter's features."""
-        with torch.no_grad():
-            return Adapted(learner, self._stack(learner, support))
-
-    def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
-        """Query losses under the solutions, differentiated through them."""
-        scores = learner.logits(self._stack(learner, support), query)
-        return MetaStep(learner.losses(scores, query), scores.detach())
-
-    def _stack(self, learner: Learner, support: TaskBatch) -> Stack:
-        body = learner.start_body(support.tasks)
-        strength = self.log_strength.exp().to(learner.device)
-        return Stack(
-            dict(body.items()) | ridge_head(learner, learner.features(body, support), support, strength)
-        )
+    def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:
+        """Each task's system, with the learned penalty."""
+        return ridge_head(learner, features, support, self.log_strength.exp().to(learner.device))
 
 
-class FrozenRidge(Algorithm):
+class FrozenRidge(SolvedHead):
     """A ridge head on the backbone without any adapter, and without training.
 
     Args:
@@ -70,17 +54,13 @@ class FrozenRidge(Algorithm):
         InputError: a strength that is not positive.
     """
 
-    adapts = False
-
     def __init__(self, strength: float = 0.1) -> None:
         super().__init__()
         self.strength = _positive(strength)
 
-    def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
-        """Solves each task's system; scores carry the learner's scale, which changes no decision."""
-        with torch.no_grad():
-            features = learner.features(Stack({}), support)
-            return Adapted(learner, Stack(ridge_head(learner, features, support, self.strength)))
+    def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:
+        """Each task's system; scores carry the learner's scale, which changes no decision."""
+        return ridge_head(learner, features, support, self.strength)
 
 
 def ridge_head(

@@ -82,30 +82,21 @@ def test_imaml_differentiates_the_regularised_optimum() -> None:
     assert torch.allclose(outer_gradient(algorithm, learner, support, query), expected, atol=1e-8)
 
 
-def test_imaml_needs_no_more_memory_for_more_steps() -> None:
+def test_imaml_keeps_no_more_of_the_graph_for_more_steps() -> None:
     learner = Regressor(4, 1).double()
+    support, query = linear_tasks()
     kept = []
     for steps in (2, 40):
-        count = 0
-
-        def keep(tensor: Tensor) -> Tensor:
-            nonlocal count
-            count += tensor.numel()
-            return tensor
-
-        support, query = linear_tasks()
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            step = IMAML(inner_steps=steps).meta_step(learner, support, query)
-        alive = step.surrogate
-        assert alive is not None
-        seen, waiting = set(), [alive.grad_fn]
+        surrogate = IMAML(inner_steps=steps).meta_step(learner, support, query).surrogate
+        assert surrogate is not None
+        seen, waiting = set(), [surrogate.grad_fn]
         while waiting:
             node = waiting.pop()
             if node is not None and node not in seen:
                 seen.add(node)
                 waiting += [parent for parent, _ in node.next_functions]
         kept.append(len(seen))
-    assert kept[0] == kept[1]
+    assert kept[0] == kept[1] > 1
 
 
 def test_adam_is_that_of_torch() -> None:

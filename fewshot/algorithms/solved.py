@@ -1,0 +1,59 @@
+"""Heads in closed form: what learns a task without a gradient, on frozen features or on meta-trained ones.
+
+A method says what its head is (`solve`); where the features come from is said here.
+"""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from fewshot.algorithms.algorithm import Adapted, Algorithm, MetaStep, Predictor
+from fewshot.models.batch import TaskBatch
+from fewshot.models.learner import Learner
+from fewshot.models.stack import Stack
+
+
+class SolvedHead(Algorithm):
+    """A head that is solved for each task; the features are those of the backbone without any adapter."""
+
+    adapts = False
+
+    @abstractmethod
+    def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:
+        """The head of every task, for the stack.
+
+        Args:
+            learner: the model.
+            features: of the support rows, (R, H).
+            support: the support sets.
+        """
+
+    def body(self, learner: Learner, tasks: int) -> Stack:
+        """The adapters under which the features are computed: none."""
+        return Stack({})
+
+    def solution(self, learner: Learner, support: TaskBatch) -> Stack:
+        """The adapters with each task's head."""
+        body = self.body(learner, support.tasks)
+        return Stack(dict(body.items()) | self.solve(learner, learner.features(body, support), support))
+
+    def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
+        """Solves each task's head."""
+        with torch.no_grad():
+            return Adapted(learner, self.solution(learner, support))
+
+
+class TrainedFeatures(SolvedHead):
+    """The adapter is meta-trained so that solved heads classify."""
+
+    trainable = True
+
+    def body(self, learner: Learner, tasks: int) -> Stack:
+        """The meta-trained adapter."""
+        return learner.start_body(tasks)
+
+    def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
+        """Query losses under the solutions, differentiated through them."""
+        scores = learner.logits(self.solution(learner, support), query)
+        return MetaStep(learner.losses(scores, query), scores.detach())
