@@ -99,12 +99,11 @@ class LstmExample:
 
     def trainer(self, algorithm: Algorithm, steps: int, name: str) -> Trainer:
         """The outer loop around a new network; the best of its validations is kept and tested."""
-        # 8 tasks at once and not 'auto': how the meta-batch is cut changes what dropout draws
         return Trainer(
             self.family,
             self.network(),
             algorithm,
-            Training(steps=steps, meta_batch=8, lr=2e-3, tasks_at_once=8),
+            Training(steps=steps, meta_batch=8, lr=2e-3),
             Validation(every=40, episodes=min(40, self.effort.episodes)),
             Evaluation(self.effort.episodes),
             self.out / name if self.out else None,

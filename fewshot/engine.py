@@ -68,8 +68,12 @@ class Engine:
         parts = [collate(self.learner, episodes[first : first + cut[0]]) for first in firsts]
         return MetaBatch(episodes, parts, cut)
 
-    def gradient(self, batch: MetaBatch) -> Outcome:
+    def gradient(self, batch: MetaBatch, step: int = 0) -> Outcome:
         """The gradient of the mean query loss; the same whatever the chunks are, but for rounding.
+
+        Args:
+            batch: the episodes.
+            step: the number of the outer step, for what is random in it.
 
         Raises:
             InputError: the memory does not hold the least that can be computed.
@@ -77,7 +81,8 @@ class Engine:
         """
 
         def work() -> Outcome:
-            return self._accumulate(batch if batch.cut == self._cut else self.collate(batch.episodes))
+            fits = batch if batch.cut == self._cut else self.collate(batch.episodes)
+            return self._accumulate(fits, step)
 
         return self.chunks.run(work, _rows(batch.episodes))
 
@@ -96,7 +101,7 @@ class Engine:
             for each in batch.parts[0]:
                 self.learner.place(each)  # so that what is computed once a text is not counted
             with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
-                outcome = self._accumulate(batch, check=False)
+                outcome = self._accumulate(batch, 0, check=False)
             operations = counter.get_total_flops()  # of the try that came through
             return outcome
 
@@ -107,14 +112,14 @@ class Engine:
         for parameter in self._parameters():
             parameter.grad = None
 
-    def _accumulate(self, batch: MetaBatch, check: bool = True) -> Outcome:
+    def _accumulate(self, batch: MetaBatch, number: int, check: bool = True) -> Outcome:
         # begun anew after an error: a backward pass that broke off has left part of its gradient
         for parameter in self._parameters():
             parameter.grad = None
         loss = right = rows = 0.0
         done = 0
         for part in batch.parts:
-            step, support, query = self._meta_step(*part)
+            step, support, query = self._meta_step(*part, number)
             if check:
                 self._check(step, done, len(batch.episodes))
             differentiated = step.losses if step.surrogate is None else step.surrogate
@@ -126,14 +131,16 @@ class Engine:
         cost = self.learner.cost(*(each for part in batch.parts for each in part))
         return Outcome(loss, right / rows, cost)
 
-    def _meta_step(self, support: TaskBatch, query: TaskBatch) -> tuple[MetaStep, TaskBatch, TaskBatch]:
+    def _meta_step(
+        self, support: TaskBatch, query: TaskBatch, number: int
+    ) -> tuple[MetaStep, TaskBatch, TaskBatch]:
         """The step on a chunk, and the chunk as it was placed for it."""
-        self.learner.learning(True)
+        self.learner.learning(number)
         try:
             support, query = self.learner.place(support), self.learner.place(query)
             return self.algorithm.meta_step(self.learner, support, query), support, query
         finally:
-            self.learner.learning(False)
+            self.learner.learning(None)
 
     @staticmethod
     def _check(step: MetaStep, first: int, tasks: int) -> None:

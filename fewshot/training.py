@@ -17,7 +17,6 @@ from fewshot.checkpoint import meta_parameters, restore, save_tensors, snapshot
 from fewshot.chunks import Chunks
 from fewshot.data.split import SIDES
 from fewshot.engine import DivergedError, Engine, MetaBatch, Outcome
-from fewshot.errors import FewshotError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
 from fewshot.memory import peak_memory
 from fewshot.models.compute import product_rate
@@ -25,6 +24,7 @@ from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
 from fewshot.progress import Progress
 from fewshot.run import RunFolder
+from fewshot.skips import Skips
 from fewshot.tasks.family import TaskFamily, episodes
 
 
@@ -45,9 +45,6 @@ class Run:
     results: list[TaskResult]
     summary: dict[str, Any]
     folder: Path | None
-
-
-MOST_SKIPPED = 5  # outer steps in a row
 
 
 @dataclass
@@ -90,7 +87,7 @@ class Trainer:
         self._folder = RunFolder(Path(out)) if out is not None else None
         self._config = config or self._settings_alone
         self._said: list[str] | None = None  # what the parts said when they were prepared
-        self._skipped = self._skips = 0  # outer steps that could not be taken: in a row, and in all
+        self._skips = Skips(training.steps, training.meta_batch)
         at_once = training.tasks_at_once
         tasks = training.meta_batch if at_once == "auto" else min(at_once, training.meta_batch)
         self.engine = Engine(model, algorithm, Chunks(model, tasks, algorithm.takes_parts))
@@ -203,29 +200,15 @@ class Trainer:
         batch = next(batches)
         self.algorithm.at(step / self.training.steps)
         try:
-            outcome = self.engine.gradient(batch)
+            outcome = self.engine.gradient(batch, step)
         except DivergedError as error:
-            return self._skip(step, str(error))
-        self._skipped = 0
+            return self._skips.skip(step, str(error))
+        self._skips.taken()
         norm = torch.nn.utils.clip_grad_norm_(list(self._parameters.values()), self.training.clip).item()
         rate = optimiser.param_groups[0]["lr"]
         optimiser.step()
         learned = {"loss": outcome.loss, "accuracy": outcome.accuracy, "gradient_norm": norm, "lr": rate}
         return {"step": step + 1} | learned | self._speed(outcome, time.perf_counter() - started)
-
-    def _skip(self, step: int, what: str) -> dict[str, Any]:
-        """An outer step that is not taken, since a loss is not finite; too many in a row end the training."""
-        self._skipped += 1
-        self._skips += 1
-        size = self.training.meta_batch
-        if self._skipped == min(MOST_SKIPPED, self.training.steps):
-            raise FewshotError(
-                "the loss is not finite",
-                where=f"outer step {step + 1}, episodes {step * size} to {(step + 1) * size - 1}",
-                got=f"{what}; {self._skipped} outer steps in a row could not be taken",
-                fix="lower training.lr or algorithm.inner_lr",
-            )
-        return {"step": step + 1, "skipped": what}
 
     def _speed(self, outcome: Outcome, seconds: float) -> dict[str, Any]:
         """What a step cost: tokens are the real ones of support and query, memory is in bytes."""
@@ -255,7 +238,7 @@ class Trainer:
 
     def _finish(self, results: list[TaskResult], seconds: float) -> Run:
         summary = RunFolder.summary(results, self.evaluation.seed, self.model, self.algorithm, seconds)
-        summary["skipped_steps"] = self._skips
+        summary["skipped_steps"] = self._skips.total
         path = self._folder.path if self._folder else None
         if path:
             RunFolder.write_results(path, results, summary)

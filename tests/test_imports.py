@@ -11,7 +11,7 @@ import fewshot
 ROOT = Path(fewshot.__file__).parent
 LEVELS = (
     {"errors", "versions"},
-    {"files", "progress", "outer", "ahead", "memory"},
+    {"files", "progress", "outer", "ahead", "memory", "skips"},
     {"data", "models.stack", "models.batch"},
     {"tasks"},
     {"models"},

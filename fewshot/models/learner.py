@@ -104,8 +104,14 @@ class Learner(nn.Module, ABC):
         """Each task's mean loss over its own rows, (T,): cross-entropy of the class scores."""
         return task_losses(scores, batch)
 
-    def learning(self, active: bool) -> None:
-        """Called around every outer step, to switch what is random while learning, such as dropout."""
+    def learning(self, step: int | None) -> None:
+        """Called around every chunk of an outer step, for what is random while learning, such as dropout.
+
+        What is drawn must not depend on how the meta-batch is cut: take it from `step` and the rows.
+
+        Args:
+            step: the number of the outer step that begins; None where it ends.
+        """
 
     def cost(self, *batches: TaskBatch) -> dict[str, float]:
         """What the log should know of the batches of one step, such as their share of padding."""

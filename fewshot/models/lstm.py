@@ -5,7 +5,7 @@ here the adapter is the model. It meta-trains in seconds, for tests and teaching
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,26 +17,12 @@ from fewshot.errors import InputError, listing
 from fewshot.models.batch import TaskBatch
 from fewshot.models.heads import HEADS, PerClassHead
 from fewshot.models.learner import Learner, Text
+from fewshot.models.recurrence import WordInputs, dropout_masks, last_state, slots
 from fewshot.models.stack import Stack
 from fewshot.models.words import WordVectors, hashed, words
 
 FILE = "adapter.safetensors"
 EMBEDDING = "embedding"
-
-
-@dataclass(frozen=True)
-class WordInputs:
-    """Rows of words.
-
-    Args:
-        ids: word numbers, (R, L) int64, padded with 0.
-        lengths: words of each row, (R,).
-        dropped: what dropout leaves of each row's last state, (R, H); None for all of it.
-    """
-
-    ids: Tensor
-    lengths: Tensor
-    dropped: Tensor | None = None
 
 
 class LstmEncoder(Learner):
@@ -98,19 +84,14 @@ class LstmEncoder(Learner):
         }
         if not self._vectors:
             self._shapes |= {EMBEDDING: (rows, width)}
-        self.rows, self.hidden, self.dropout, self.max_length, self.seed = (
-            rows,
-            hidden,
-            dropout,
-            max_length,
-            seed,
-        )
+        self.rows, self.hidden, self.max_length = rows, hidden, max_length
+        self.dropout, self.seed = dropout, seed
         self._weights = nn.ParameterDict(
             {name.replace(".", "/"): nn.Parameter(value) for name, value in self.fresh_adapter().items()}
         )
         kind = HEADS[head]
         self.head = kind(features, scale, **({"way": head_ways} if kind is PerClassHead else {}))
-        self._drops, self._generator = False, torch.Generator().manual_seed(seed)
+        self._step: int | None = None  # the outer step, while it lasts
 
     def batch(
         self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
@@ -128,16 +109,16 @@ class LstmEncoder(Learner):
         """The batch on the device; in an outer step with what dropout leaves of it."""
         inputs: WordInputs = batch.inputs
         dropped = None
-        if self._drops and self.dropout:
-            kept = torch.rand(len(inputs.ids), self.hidden, generator=self._generator) >= self.dropout
-            dropped = (kept / (1 - self.dropout)).to(self.device)
+        if self._step is not None and self.dropout:
+            masks = dropout_masks(inputs, self.dropout, self.hidden, self.seed, self._step)
+            dropped = masks.to(self.device)
         placed = WordInputs(inputs.ids.to(self.device), inputs.lengths.to(self.device), dropped)
         labels, task = batch.labels.to(self.device), batch.task.to(self.device)
         return replace(batch, inputs=placed, labels=labels, task=task)
 
-    def learning(self, active: bool) -> None:
+    def learning(self, step: int | None) -> None:
         """Dropout is for outer steps."""
-        self._drops = active
+        self._step = step
 
     def adapter(self) -> Mapping[str, nn.Parameter]:
         """Embedding, LSTM and dense layer."""
@@ -158,15 +139,14 @@ class LstmEncoder(Learner):
         """The dense layer's output for each row, (R, F); without weights in the stack, of the fresh ones."""
         inputs: WordInputs = batch.inputs
         weights = self._of_tasks(stack, batch.tasks)
-        slot, width = _slots(batch)
+        slot, width = slots(batch)
         grid = torch.zeros(batch.tasks * width, inputs.ids.shape[1], dtype=torch.long, device=slot.device)
         lengths = torch.zeros(batch.tasks * width, dtype=torch.long, device=slot.device)
         grid[slot], lengths[slot] = inputs.ids, inputs.lengths
         embedded = self._embed(weights, grid.view(batch.tasks, -1)).view(batch.tasks, -1, self._width)
         gates = embedded @ weights["lstm.input"].mT + weights["lstm.bias"][:, None]
-        last = self._recur(
-            gates.view(batch.tasks, width, -1, 4 * self.hidden), weights, lengths.view(-1, width)
-        )
+        gates = gates.view(batch.tasks, width, -1, 4 * self.hidden)
+        last = last_state(gates, weights, lengths.view(-1, width))
         rows = last.reshape(-1, self.hidden)
         if inputs.dropped is not None:
             rows = rows.index_copy(0, slot, rows[slot] * inputs.dropped.to(rows))
@@ -241,26 +221,3 @@ class LstmEncoder(Learner):
         table = weights[EMBEDDING]
         first = torch.arange(len(table), device=ids.device)[:, None] * table.shape[1]
         return table.reshape(-1, table.shape[2])[ids + first]
-
-    def _recur(self, gates: Tensor, weights: Mapping[str, Tensor], lengths: Tensor) -> Tensor:
-        """The state after the last word of every row: (T, M, L, 4H) -> (T, M, H)."""
-        state = gates.new_zeros(*gates.shape[:2], self.hidden)
-        cell = state
-        for position in range(gates.shape[2]):
-            now = gates[:, :, position] + state @ weights["lstm.state"].mT
-            enter, forget, new, leave = now.chunk(4, dim=-1)
-            after = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(new)
-            inside = (position < lengths)[..., None]
-            state = torch.where(inside, torch.sigmoid(leave) * torch.tanh(after), state)
-            cell = torch.where(inside, after, cell)
-        return state
-
-
-def _slots(batch: TaskBatch) -> tuple[Tensor, int]:
-    """Where each row stands in a grid of T tasks times M rows, flat (R,), and M."""
-    width = int(batch.rows.max())
-    order = torch.argsort(batch.task, stable=True)
-    first = torch.cumsum(batch.rows, 0) - batch.rows
-    place = torch.empty_like(batch.task)
-    place[order] = torch.arange(len(batch.task), device=batch.task.device)
-    return batch.task * width + place - first[batch.task], width

@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 from fewshot.algorithms.algorithm import ready
 from fewshot.algorithms.maml import MAML
+from fewshot.chunks import Chunks
 from fewshot.data.example import Example
+from fewshot.engine import Engine
 from fewshot.errors import InputError
 from fewshot.models.lstm import LstmEncoder
 from fewshot.models.stack import Stack
@@ -83,22 +85,40 @@ def test_dropout_holds_through_a_step_and_is_off_elsewhere() -> None:
     drawn = attribute_episodes(2)
     plain = ready(learner, drawn)[0]
     assert plain.inputs.dropped is None
-    learner.learning(True)
-    first, second = (ready(learner, drawn)[0] for _ in range(2))
-    learner.learning(False)
+    learner.learning(3)
+    first, again = (ready(learner, drawn)[0] for _ in range(2))
+    learner.learning(4)
+    later = ready(learner, drawn)[0]
+    learner.learning(None)
     kept = first.inputs.dropped
     assert sorted(set(kept.flatten().tolist())) == [0.0, 2.0]
-    assert not torch.equal(kept, second.inputs.dropped)
+    assert kept.mean().item() == pytest.approx(1, abs=0.3)
+    assert torch.equal(kept, again.inputs.dropped)
+    assert not torch.equal(kept, later.inputs.dropped)
+    assert not torch.equal(kept[0], kept[1])
     stack = learner.start_body(2)
     assert torch.equal(learner.features(stack, first), learner.features(stack, first))
     assert not torch.equal(learner.features(stack, first), learner.features(stack, plain))
 
 
+def test_dropout_is_the_same_however_the_meta_batch_is_cut() -> None:
+    drawn, found = attribute_episodes(4), []
+    for tasks in (4, 1):
+        learner, algorithm = small(dropout=0.5).double(), MAML(inner_steps=1)
+        algorithm.prepare(learner)
+        engine = Engine(learner, algorithm, Chunks(learner, tasks, True))
+        engine.measure(drawn[0], None)  # as a training begins; it must draw nothing away
+        engine.gradient(engine.collate(drawn), step=2)
+        found.append([value.grad for value in learner.adapter().values() if value.grad is not None])
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
 def test_second_order_drops_the_same_in_the_step_that_is_taken_again() -> None:
     learner = small(dropout=0.5).double()
-    learner.learning(True)
+    learner.learning(0)
     support, query = ready(learner, attribute_episodes(2))
-    learner.learning(False)
+    learner.learning(None)
     algorithm = MAML(2, 3, 0.1, learn_inner_lr=False)
     parameter = learner.adapter()["dense.weight"]
 
