@@ -93,24 +93,24 @@ class Compute:
         return "sdpa" if self.chosen_device().type == "cuda" else "eager"
 
     def chosen_products(self) -> Products:
-        """The library of float32 products.
+        """The library of float32 products; on a GPU there is no choice, whatever a CPU's run has recorded.
 
         Raises:
-            InputError: oneDNN where torch was built without it, or on a GPU.
+            InputError: oneDNN where torch was built without it.
         """
-        device = self.chosen_device()
-        possible = device.type == "cpu" and has_onednn()
-        if self.products == "onednn" and not possible:
+        if self.chosen_device().type != "cpu":
+            return "blas"
+        if self.products == "onednn" and not has_onednn():
             raise InputError(
-                "oneDNN cannot be asked for products here",
+                "this build of torch has no oneDNN",
                 where="model.compute.products",
-                got=f"device {device.type}, torch {torch.__version__}",
-                needed="a CPU, and a build of torch with oneDNN (MKLDNN)",
+                got=f"torch {torch.__version__}",
+                needed="a build with oneDNN (MKLDNN), or another library",
                 fix="set model.compute.products to auto",
             )
         if self.products != "auto":
             return self.products
-        return "onednn" if possible and onednn_gain() > FASTER else "blas"
+        return "onednn" if has_onednn() and onednn_gain() > FASTER else "blas"
 
 
 @functools.cache

@@ -125,9 +125,14 @@ def test_onednn_is_refused_where_torch_does_not_have_it(monkeypatch: pytest.Monk
     with pytest.raises(InputError) as error:
         Compute(device="cpu", products="onednn").chosen_products()
     assert str(error.value) == (
-        "oneDNN cannot be asked for products here\n"
+        "this build of torch has no oneDNN\n"
         "  where:  model.compute.products\n"
-        f"  got:    device cpu, torch {torch.__version__}\n"
-        "  needed: a CPU, and a build of torch with oneDNN (MKLDNN)\n"
+        f"  got:    torch {torch.__version__}\n"
+        "  needed: a build with oneDNN (MKLDNN), or another library\n"
         "  do:     set model.compute.products to auto"
     )
+
+
+def test_what_a_run_on_a_cpu_has_recorded_is_no_obstacle_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert Compute(device="auto", products="onednn").chosen_products() == "blas"
