@@ -16,6 +16,7 @@ from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
 from fewshot.errors import FewshotError, InputError
 from fewshot.metrics import mean_interval
 
+ROOT = Path(__file__).parents[1]
 TINY = Effort(quick=True, episodes=3, steps=1)
 WORDS = ["--quick", "--problems", "attributes-1shot", "--members", "ridge", "ProtoNet"]
 
@@ -43,12 +44,14 @@ def test_a_cell_says_what_it_measured_and_is_not_run_again(
     cell = found["attributes-1shot-protonet"]
     assert cell["accuracy"]["mean"] == pytest.approx(mean_interval(cell["accuracies"])[0], abs=1e-6)
     assert (cell["quick"], cell["episodes"], cell["outer_steps"], cell["shot"]) == (True, 3, 1, 1)
-    assert cell["command"].endswith("--again --problems attributes-1shot --members 'ProtoNet' --quick")
+    assert cell["command"].endswith(
+        "benchmarks.algorithms --problems attributes-1shot --members 'ProtoNet' --quick"
+    )
     assert found["attributes-1shot-ridge"]["training_seconds"] == 0
     printed = capsys.readouterr()
     assert "smoke run, not to be quoted" in printed.out
     monkeypatch.setattr(benchmark, "run_cell", lambda *_: pytest.fail("a cell that was there"))
-    assert benchmark.main([*WORDS, "--out", str(folder)]) == 0
+    assert benchmark.main([*WORDS, "--resume", "--out", str(folder)]) == 0
 
 
 def test_a_member_that_fails_is_a_result(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,3 +106,9 @@ def test_results_that_were_not_measured_alike_make_no_table(tmp_path: Path) -> N
         (tmp_path / f"{member}.json").write_text(json.dumps(cell(member, [0.5, 0.5], quick)))
     with pytest.raises(InputError, match="not measured alike"):
         table.load(tmp_path)
+
+
+def test_the_readme_has_the_table_of_the_results() -> None:
+    cells = table.load(benchmark.RESULTS)
+    assert not any(each["quick"] for each in cells)
+    assert table.markdown(cells) in (ROOT / "README.md").read_text(encoding="utf-8")

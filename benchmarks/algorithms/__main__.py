@@ -1,7 +1,7 @@
 """Every algorithm and baseline on BANKING77 and the attribute tasks, 5-way 1- and 5-shot, the same episodes.
 
-One JSON a cell (data, shot, member); a cell that is there is not run again, so the benchmark can be
-stopped and goes on where it was. `python -m benchmarks.algorithms.table DIR README.md` makes the table.
+One JSON a cell (data, shot, member); with --resume a cell that is there is not run again, so a benchmark that
+was stopped goes on where it was. `python -m benchmarks.algorithms.table DIR README.md` makes the table.
 """
 
 import argparse
@@ -13,18 +13,19 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.algorithms.cells import FULL, QUICK, Effort, is_done, path_of, run_cell, write_cell
+from benchmarks.algorithms.cells import FULL, QUICK, Effort, is_done, path_of, run_cell
 from benchmarks.algorithms.members import MEMBERS
 from benchmarks.algorithms.problems import Problem, problems
 from benchmarks.algorithms.table import console_tables, load
 from fewshot.errors import FewshotError, InputError, suggestion
+from fewshot.files import write_json
 from fewshot.models.compute import Compute
 
 RESULTS = Path(__file__).parents[1] / "results" / "algorithms"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the cells that are not there yet; exit codes as those of `fewshot`."""
+    """Runs the cells; exit codes as those of `fewshot`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.algorithms", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="20 outer steps, 40 episodes; enters no table")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
@@ -33,14 +34,14 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--problems", nargs="+", default=[], help="some of them, such as banking77-1shot")
     parser.add_argument("--members", nargs="+", default=[], help="some of them, such as MAML ridge")
-    parser.add_argument("--again", action="store_true", help="run cells that are there too")
+    parser.add_argument("--resume", action="store_true", help="leave out the cells that are there")
     given = parser.parse_args(arguments)
     folder = given.out or (Path("runs/algorithms-quick") if given.quick else RESULTS)
     effort = QUICK if given.quick else FULL
     console = Console(stderr=True, highlight=False)
     try:
         cells = _chosen(given.problems, given.members)
-        if not given.again:
+        if given.resume:
             cells = [cell for cell in cells if not is_done(path_of(folder, *cell), effort)]
         _run(cells, folder, effort, Compute(device=given.device), console)
         for table in console_tables(load(folder)):
@@ -61,7 +62,7 @@ def _run(
         console.print(f"cell {number + 1} of {len(cells)}: {problem.name}, {member}{estimate}")
         command = _command(problem, member, effort)
         result = run_cell(problem, member, effort, compute, command)
-        write_cell(path_of(folder, problem, member), result)
+        write_json(path_of(folder, problem, member), result)
         console.print(f"  {_said(result)}")
 
 
@@ -74,7 +75,7 @@ def _said(result: dict[str, Any]) -> str:
 def _command(problem: Problem, member: str, effort: Effort) -> str:
     """What repeats one cell."""
     quick = " --quick" if effort.quick else ""
-    return f"python -m benchmarks.algorithms --again --problems {problem.name} --members '{member}'{quick}"
+    return f"python -m benchmarks.algorithms --problems {problem.name} --members '{member}'{quick}"
 
 
 def _chosen(wanted_problems: Sequence[str], wanted_members: Sequence[str]) -> list[tuple[Problem, str]]:

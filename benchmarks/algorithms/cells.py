@@ -10,13 +10,15 @@ from typing import Any
 from benchmarks.algorithms.members import MEMBERS, TRAINED
 from benchmarks.algorithms.problems import WAY, Problem
 from benchmarks.machine import machine, provenance
+from fewshot.algorithms.algorithm import Algorithm
 from fewshot.comparison import Contestant
 from fewshot.errors import FewshotError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate, summarise
-from fewshot.files import write_json
 from fewshot.metrics import SCORES
 from fewshot.models.compute import Compute
+from fewshot.models.learner import Learner
 from fewshot.outer import Validation
+from fewshot.tasks.family import TaskFamily
 from fewshot.training import Trainer
 
 SEED = 0
@@ -60,27 +62,15 @@ def run_cell(problem: Problem, member: str, effort: Effort, compute: Compute, co
     """
     model, algorithm, family = problem.model(compute), MEMBERS[member](), problem.family()
     started = time.perf_counter()
-    steps = 0
+    steps, scored = 0, dict[str, Any]()
     try:
         if member in TRAINED:
-            training = replace(problem.training, steps=effort.steps or problem.training.steps, seed=SEED)
-            validation = Validation(every=0) if effort.quick else problem.validation
-            trainer = Trainer(
-                family,
-                model,
-                algorithm,
-                training=training,
-                validation=validation,
-                evaluation=Evaluation(episodes=1),
-            )
-            trainer.fit()
-            steps = training.steps
+            steps = _train(problem, family, model, algorithm, effort)
         else:
             algorithm.prepare(model)
         trained = time.perf_counter()
         settings = Evaluation(effort.episodes, SEED)
-        results = evaluate(family, model, algorithm, settings, title=f"{problem.name}, {member}:")
-        scored: dict[str, Any] = _scores(results)
+        scored = _scores(evaluate(family, model, algorithm, settings, title=f"{problem.name}, {member}:"))
     except FewshotError as error:
         trained, scored = time.perf_counter(), {"error": str(error)}
     return {
@@ -105,6 +95,14 @@ def run_cell(problem: Problem, member: str, effort: Effort, compute: Compute, co
     }
 
 
+def _train(problem: Problem, family: TaskFamily, model: Learner, algorithm: Algorithm, effort: Effort) -> int:
+    """The outer loop; its own test is one episode, since the cell's is timed apart. Returns its steps."""
+    training = replace(problem.training, steps=effort.steps or problem.training.steps, seed=SEED)
+    validation = Validation(every=0) if effort.quick else problem.validation
+    Trainer(family, model, algorithm, training, validation, Evaluation(episodes=1)).fit()
+    return training.steps
+
+
 def _scores(results: Sequence[TaskResult]) -> dict[str, Any]:
     """Statistics over the tasks, and the accuracy of every task, for paired differences."""
     summary = summarise(results)
@@ -114,8 +112,3 @@ def _scores(results: Sequence[TaskResult]) -> dict[str, Any]:
         "seconds_per_task": sum(result.seconds for result in results) / len(results),
         "accuracies": [round(result.after.accuracy, 6) for result in results],
     }
-
-
-def write_cell(path: Path, result: dict[str, Any]) -> None:
-    """Writes a result, whole or not at all."""
-    write_json(path, result)

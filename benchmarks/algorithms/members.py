@@ -8,7 +8,7 @@ from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
 from fewshot.algorithms.maml import MAML
 from fewshot.algorithms.multitask import MultiTask
 
-# a name that the packages' own dict does not have is a member with other arguments
+# a name that ALGORITHMS does not have is a member with other arguments
 TRAINED: dict[str, Callable[[], Algorithm]] = {
     **{name: made for name, made in ALGORITHMS.items() if name != "MultiTask"},
     "MAML, second order": partial(MAML, order=2),
