@@ -13,6 +13,7 @@ from benchmarks.speed.ours import Ours
 from benchmarks.speed.peak import peak
 from benchmarks.speed.peers import Peer, PeftClassifier, relative_error
 from benchmarks.speed.rounds import Effort
+from fewshot.models.packing import TOKENS
 
 ROOT = Path(__file__).parents[1]
 TINY = "shape:llama-tiny"
@@ -77,7 +78,7 @@ def test_a_run_writes_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert set(entry["peers"]) == set(entry["ratio"]) == {"learn2learn", "torchopt"} | tuned
         assert "higher" in entry["errors"]
         assert entry["grad_rel_error"] < 1e-5
-        assert entry["padding_share"] == 0
+        assert 0 <= entry["padding_share"] < 1 / TOKENS
         assert 0 < entry["gemm_fraction"] < 1
         assert entry["peak_memory"]["1"] > 0
 

@@ -92,4 +92,4 @@ class Ours:
         self.learner.features(stack, support)
         for hook in hooks:
             hook.remove()
-        return counted / int(support.inputs.tokens)
+        return counted / int(support.inputs.padded_tokens)  # each of them costs the same

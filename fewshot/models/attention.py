@@ -43,7 +43,7 @@ class _FromPlaces(torch.autograd.Function):
 
 
 def to_places(pieces: Tensor, places: Places) -> Tensor:
-    """Pieces (N * heads, d) at their places (P, d); at a padded one stands some other piece of the row."""
+    """Pieces (N * heads, d) at their places (P, d); at a padded one stands some other piece."""
     placed: Tensor = _ToPlaces.apply(pieces, places)  # type: ignore[no-untyped-call]
     return placed
 
@@ -106,12 +106,12 @@ def packed_attention(
 
 
 def _blocks(tensor: Tensor, heads: int, packing: Packing) -> list[Tensor]:
-    """(1, h, N, d) -> for each group (rows, heads, length, d)."""
+    """(1, h, N, d) -> for each group (slots, heads, length, d)."""
     own, size = tensor.shape[1], tensor.shape[3]
     pieces = tensor.transpose(1, 2).reshape(-1, size)
     placed = to_places(pieces, packing.places(own))
-    shapes = [(len(rows), own, length, size) for rows, length in packing.groups]
-    blocks = torch.split(placed, [rows * own * length for rows, _, length, _ in shapes])
+    shapes = [(group.slots, own, group.length, size) for group in packing.groups]
+    blocks = torch.split(placed, [slots * own * length for slots, _, length, _ in shapes])
     return [
         block.view(shape).repeat_interleave(heads // own, dim=1) if heads != own else block.view(shape)
         for block, shape in zip(blocks, shapes, strict=True)

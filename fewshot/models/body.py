@@ -116,12 +116,12 @@ class Body:
         """The frozen states of packed rows, (1, N, H) on the device."""
         if not isinstance(part, Packed):
             return None
-        lengths = list(part.packing.lengths)
-        ids = torch.split(part.ids[0], lengths)
-        types = [None] * len(ids) if part.types is None else torch.split(part.types[0], lengths)
+        lengths, tokens = list(part.packing.lengths), part.packing.tokens
+        ids = torch.split(part.ids[0, :tokens], lengths)
+        types = [None] * len(ids) if part.types is None else torch.split(part.types[0, :tokens], lengths)
         rows = [_row(*row) for row in zip(ids, types, strict=True)]
         states = self._cache.states([_key(row) for row in rows], partial(self._states, rows))
-        return torch.cat(states)[None]
+        return torch.cat([*states, states[0][:1].expand(part.packing.filling, -1)])[None]
 
     def _states(self, rows: Sequence[Tokens], wanted: Sequence[int]) -> list[Tensor]:
         """What enters the first adapted block for some of the rows, each (L, H)."""

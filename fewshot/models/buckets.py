@@ -1,7 +1,18 @@
-"""Which rows to pad to a common length."""
+"""Which rows to pad to a common length, and how sizes are rounded."""
 
 from collections.abc import Sequence
 from itertools import pairwise
+
+
+def rounded(size: int, parts: int) -> int:
+    """A size or the next larger one of a few, so that shapes recur and their kernels are made once.
+
+    Args:
+        size: what has to fit.
+        parts: how many sizes there are from a power of two to the next; at most 1 / parts is added.
+    """
+    step = max(1, (1 << size.bit_length() - 1) // parts) if size else 1
+    return -(-size // step) * step
 
 
 def cut_buckets(lengths: Sequence[int], overhead: int = 256) -> list[list[int]]:

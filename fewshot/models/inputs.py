@@ -78,7 +78,7 @@ class Packed(Part):
     """Rows one after another.
 
     Args:
-        ids: token numbers, (1, N) int64.
+        ids: token numbers, (1, N) int64; what is filled up repeats the first.
         types: (1, N), or None for models without them.
         segments: the tokens of each task.
         packing: where each row begins and ends.
@@ -99,14 +99,15 @@ class Packed(Part):
     @property
     def attention_tokens(self) -> int:
         """The places of all groups."""
-        return sum(len(rows) * length for rows, length in self.packing.groups)
+        return sum(group.slots * group.length for group in self.packing.groups)
 
     def pool(self, hidden: Tensor, pooling: Pooling) -> Tensor:
         """From (1, N, H)."""
+        tokens = hidden[0, : self.packing.tokens]
         if pooling == "cls":
-            return hidden[0, self.packing.positions == 0]
+            return tokens[self.packing.positions[: len(tokens)] == 0]
         rows = len(self.packing.lengths)
-        sums = hidden.new_zeros(rows, hidden.shape[-1]).index_add(0, self.packing.row, hidden[0])
+        sums = hidden.new_zeros(rows, hidden.shape[-1]).index_add(0, self.packing.row, tokens)
         return sums / torch.tensor(self.packing.lengths).to(hidden)[:, None]
 
 
@@ -181,16 +182,18 @@ def _inputs(rows: Sequence[Tokens], groups: Sequence[Sequence[int]], parts: Sequ
 
 
 def _packed(rows: Sequence[Tokens], task: Sequence[int], tasks: int) -> Packed:
-    lengths = [len(row["input_ids"]) for row in rows]
+    packing = Packing([len(row["input_ids"]) for row in rows])
 
     def joined(name: str) -> Tensor:
-        return torch.tensor([[number for row in rows for number in row[name]]])
+        numbers = [number for row in rows for number in row[name]]
+        return torch.tensor([numbers + numbers[:1] * packing.filling])
 
     return Packed(
         ids=joined("input_ids"),
         types=joined("token_type_ids") if "token_type_ids" in rows[0] else None,
-        segments=_segments(lengths, task, tasks),
-        packing=Packing(lengths),
+        # what is filled up counts as the last task's: no loss depends on it, so it has no gradient
+        segments=_segments([*packing.lengths, packing.filling], [*task, max(task)], tasks),
+        packing=packing,
     )
 
 

@@ -2,19 +2,38 @@
 
 Attention alone has to keep rows apart. It takes them in groups of similar length, each padded to its
 longest row; this file says which token stands where.
+
+Sizes are rounded up a little: oneDNN makes a kernel for every new shape, which takes longer than the product.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from fewshot.models.buckets import cut_buckets
+from fewshot.models.buckets import cut_buckets, rounded
 
 # of a row in its group: torch takes the softmax of fewer numbers one by one on a CPU, ten times as slowly
 LEAST = 16
+EVEN = 8  # lengths of groups are multiples of it
+TOKENS, SLOTS = 16, 8  # sizes in an octave, see `rounded`
+
+
+class Group(NamedTuple):
+    """Rows that attention takes at once.
+
+    Args:
+        rows: their numbers.
+        slots: places for rows; those behind the last row are filled up.
+        length: places for the tokens of a row.
+    """
+
+    rows: list[int]
+    slots: int
+    length: int
 
 
 @dataclass(frozen=True)
@@ -24,8 +43,8 @@ class Places:
     A piece is what one head has of a token.
 
     Args:
-        piece: the piece at each place; at a padded place some other piece of its row, (P,).
-        place: the place of each piece, (N * heads,).
+        piece: the piece at each place; at a padded one some other piece, (P,).
+        place: the place of each piece, (N * heads,); a filled-up token has a padded one, with no gradient.
         real: 1 at a place of its own piece, 0 at a padded one, (P, 1).
     """
 
@@ -35,7 +54,7 @@ class Places:
 
 
 class Packing:
-    """How R rows of N tokens in all are packed, and how attention groups them.
+    """How R rows of tokens are packed, and how attention groups them.
 
     Args:
         lengths: tokens of each row, in the order in which they are packed.
@@ -47,29 +66,34 @@ class Packing:
         self.device = torch.device(device)
         counts = torch.tensor(self.lengths)
         self.row = torch.repeat_interleave(torch.arange(len(self.lengths)), counts).to(device)
-        self.positions = torch.cat([torch.arange(length) for length in self.lengths]).to(device)
-        places = [max(length, LEAST) for length in self.lengths]
-        self.groups = [(rows, max(places[r] for r in rows)) for rows in cut_buckets(places)]
+        positions = [torch.arange(length) for length in self.lengths]
+        self.positions = torch.cat([*positions, torch.zeros(self.filling, dtype=torch.long)]).to(device)
+        self.groups = self._groups()
         self._places: dict[int, Places] = {}
         self._masks: dict[tuple[bool, int | None, torch.dtype], list[Tensor]] = {}
 
     @property
     def tokens(self) -> int:
-        """N."""
+        """Of all rows."""
         return sum(self.lengths)
+
+    @property
+    def filling(self) -> int:
+        """Tokens behind the last row up to a size that recurs; N counts them too."""
+        return rounded(self.tokens, TOKENS) - self.tokens
 
     def to(self, device: torch.device) -> "Packing":
         """The same packing on a device."""
         return self if device == self.device else Packing(self.lengths, device)
 
     def places(self, heads: int) -> Places:
-        """Indices that bring pieces into the groups, each (rows, heads, length), and back."""
+        """Indices that bring pieces into the groups, each (slots, heads, length), and back."""
         if heads not in self._places:
             self._places[heads] = self._place(heads)
         return self._places[heads]
 
     def masks(self, causal: bool, window: int | None, dtype: torch.dtype) -> list[Tensor]:
-        """What is added to the attention scores of each group: 0 or -inf, (rows, 1, 1 or length, length).
+        """What is added to the attention scores of each group: 0 or -inf, (slots, 1, 1 or length, length).
 
         Args:
             causal: a token sees itself and what comes before it.
@@ -78,38 +102,50 @@ class Packing:
         """
         key = (causal, window, dtype)
         if key not in self._masks:
-            self._masks[key] = [
-                self._mask(rows, length, causal, window, dtype) for rows, length in self.groups
-            ]
+            self._masks[key] = [self._mask(group, causal, window, dtype) for group in self.groups]
         return self._masks[key]
 
+    def _groups(self) -> list[Group]:
+        places = [max(LEAST, -(-length // EVEN) * EVEN) for length in self.lengths]
+        cut = cut_buckets(places)
+        slots = [len(rows) for rows in cut]
+        slots[0] += self.filling > 0  # so that a padded place is there for sure
+        return [
+            Group(rows, rounded(count, SLOTS), max(places[r] for r in rows))
+            for rows, count in zip(cut, slots, strict=True)
+        ]
+
     def _place(self, heads: int) -> Places:
-        starts = [0, *accumulate(self.lengths)]
+        starts = torch.tensor([0, *accumulate(self.lengths)])
         pieces, real = [], []
-        for rows, length in self.groups:
+        for rows, slots, length in self.groups:
             at = torch.arange(length)
-            start = torch.tensor([starts[r] for r in rows])[:, None]
-            inside = at < torch.tensor([self.lengths[r] for r in rows])[:, None]
+            filled = [*rows, *rows[:1] * (slots - len(rows))]
+            start, inside = starts[filled][:, None], self._inside(rows, slots, length)
             token = torch.where(inside, start + at, start)
             piece = token[:, None] * heads + torch.arange(heads)[:, None]
             pieces.append(piece.reshape(-1))
             real.append(inside[:, None].expand_as(piece).reshape(-1))
         piece, mine = torch.cat(pieces), torch.cat(real)
-        place = torch.empty(self.tokens * heads, dtype=torch.long)
+        padded = int(torch.argmin(mine.long()))  # used where something is filled up, then it is padded
+        place = torch.full(((self.tokens + self.filling) * heads,), padded)
         place[piece[mine]] = torch.arange(len(piece))[mine]
         return Places(
             piece.to(self.device), place.to(self.device), mine[:, None].to(self.device, torch.float32)
         )
 
-    def _mask(
-        self, rows: list[int], length: int, causal: bool, window: int | None, dtype: torch.dtype
-    ) -> Tensor:
-        at = torch.arange(length)
-        inside = at < torch.tensor([self.lengths[r] for r in rows])[:, None]
-        seen = inside[:, None, None]
+    def _inside(self, rows: list[int], slots: int, length: int) -> Tensor:
+        """Which places of a group hold a token of their row, (slots, length)."""
+        lengths = [self.lengths[r] for r in rows] + [0] * (slots - len(rows))
+        return torch.arange(length) < torch.tensor(lengths)[:, None]
+
+    def _mask(self, group: Group, causal: bool, window: int | None, dtype: torch.dtype) -> Tensor:
+        at = torch.arange(group.length)
+        inside = self._inside(*group)
+        seen = (inside | ~inside.any(1, keepdim=True))[:, None, None]  # a slot without a row sees all of it
         if causal:
             back = at[:, None] - at
-            allowed = (back >= 0) & (back < (window or length))
+            allowed = (back >= 0) & (back < (window or group.length))
             # a padded place sees its whole row: what comes of it is dropped, but must be a number
             seen = seen & (allowed | ~inside[:, None, :, None])
         return torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, -torch.inf).to(self.device)

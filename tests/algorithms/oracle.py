@@ -29,7 +29,7 @@ class OneTask(nn.Module):
     def features(self, batch: TaskBatch) -> Tensor:
         """Row by row, without padding."""
         (part,) = batch.inputs.parts
-        rows = part.ids[0].split(list(part.packing.lengths))
+        rows = part.ids[0, : part.packing.tokens].split(list(part.packing.lengths))
         pooled = [self.backbone(input_ids=row[None]).last_hidden_state.mean(1)[0] for row in rows]
         return torch.stack(pooled)[batch.inputs.restore]
 

@@ -24,11 +24,11 @@ class Layer(nn.Module):
 
 
 def tensors(lengths: tuple[int, ...], heads: int, key_heads: int, size: int) -> Tensors:
-    """Query, key and value."""
-    generator = torch.Generator().manual_seed(0)
+    """Query, key and value, of what fills up as well."""
+    packing, generator = Packing(lengths), torch.Generator().manual_seed(0)
 
     def one(count: int) -> Tensor:
-        shape = (1, count, sum(lengths), size)
+        shape = (1, count, packing.tokens + packing.filling, size)
         return torch.randn(shape, dtype=torch.float64, generator=generator).requires_grad_()
 
     return one(heads), one(key_heads), one(key_heads)
@@ -48,7 +48,9 @@ def packed(
         kernel, Layer(causal), query, key, value, None, Packing(lengths), scaling, window
     )
     assert weights is None
-    return found
+    assert found.shape[:2] == (1, query.shape[2])
+    assert bool(found.isfinite().all())
+    return found[:, : sum(lengths)]
 
 
 def row_by_row(
@@ -59,7 +61,8 @@ def row_by_row(
     shared = query.shape[1] // key.shape[1]
     rows = []
     for q, k, v in zip(
-        *(torch.split(each[0], list(lengths), dim=1) for each in (query, key, value)), strict=True
+        *(torch.split(each[0, :, : sum(lengths)], list(lengths), dim=1) for each in (query, key, value)),
+        strict=True,
     ):
         seen = torch.ones(q.shape[1], q.shape[1], dtype=torch.bool)
         if causal:
@@ -79,6 +82,7 @@ def row_by_row(
 @every_kernel
 def test_packed_attention_is_attention_row_by_row(kernel: str, kind: str, key_heads: int) -> None:
     assert len(Packing(LENGTHS).groups) == 3
+    assert Packing(LENGTHS).filling
     qkv = tensors(LENGTHS, 4, key_heads, 8)
     found = packed(kernel, kind, LENGTHS, *qkv)
     assert found.shape == (1, sum(LENGTHS), 4, 8)
@@ -94,6 +98,9 @@ def test_its_derivative_is_that_of_attention_row_by_row(kernel: str, kind: str, 
     weight = torch.randn(found.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     ours, theirs = (torch.autograd.grad((each * weight).sum(), qkv) for each in (found, plain))
     assert all(torch.allclose(a, b, atol=1e-11) for a, b in zip(ours, theirs, strict=True))
+    assert all(
+        bool((each[:, :, sum(LENGTHS) :] == 0).all()) for each in ours
+    )  # of what fills up: none at all
 
 
 @every_kernel
@@ -107,8 +114,8 @@ def test_the_factor_of_the_scores_can_be_given(kernel: str) -> None:
 @pytest.mark.parametrize("key_heads", [2, 1])
 @pytest.mark.parametrize(("kind", "lengths"), [("both", (2, 4)), ("causal", (4, 1)), ("window", (2, 6))])
 def test_eager_attention_has_two_derivatives(kind: str, lengths: tuple[int, ...], key_heads: int) -> None:
-    ((_, longest),) = Packing(lengths).groups
-    assert longest * len(lengths) > sum(lengths)  # there is padding
+    (group,) = Packing(lengths).groups
+    assert group.slots * group.length > sum(lengths)  # there is padding
 
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         return packed("eager", kind, lengths, query, key, value)

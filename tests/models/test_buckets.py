@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from fewshot.models.buckets import cut_buckets
+from fewshot.models.buckets import cut_buckets, rounded
 
 
 def cost(groups: list[list[int]], lengths: list[int], overhead: int) -> int:
@@ -31,3 +31,17 @@ def parts(cuts: tuple[bool, ...]) -> list[list[int]]:
 def test_every_row_stands_in_one_bucket() -> None:
     lengths = [3, 50, 4, 51, 3, 90]
     assert sorted(itertools.chain(*cut_buckets(lengths))) == list(range(6))
+
+
+@pytest.mark.parametrize("parts", [4, 16])
+def test_rounded_sizes_are_few_and_not_much_larger(parts: int) -> None:
+    sizes = range(1, 4097)
+    found = [rounded(size, parts) for size in sizes]
+    assert all(size <= after <= size * (1 + 1 / parts) for size, after in zip(sizes, found, strict=True))
+    assert found == sorted(found)
+    assert [rounded(size, parts) for size in found] == found
+    assert len({after for after in found if 1024 < after <= 2048}) == parts
+
+
+def test_small_sizes_are_what_they_are() -> None:
+    assert [rounded(size, 16) for size in range(32)] == list(range(32))

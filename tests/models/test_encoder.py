@@ -9,6 +9,7 @@ from fewshot.errors import InputError
 from fewshot.models.backbone import find_backbone
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Text
+from fewshot.models.packing import TOKENS
 from fewshot.models.stack import Stack
 from fewshot.tasks.family import episodes
 
@@ -19,14 +20,16 @@ def features(learner: LoraEncoder, *texts: Text) -> torch.Tensor:
 
 
 @pytest.mark.data
-def test_only_attention_is_padded_on_banking77(make_learner: LearnerMaker, data_folder: Path) -> None:
+def test_linear_maps_see_hardly_any_padding_on_banking77(
+    make_learner: LearnerMaker, data_folder: Path
+) -> None:
     from fewshot.tasks.nway import NWayKShot
 
     learner = make_learner()
     family = NWayKShot(source=str(data_folder / "banking77"))
     drawn = list(episodes(family, "train", 0, range(40)))
     costs = [learner.cost(*collate(learner, drawn[first : first + 4])) for first in range(0, 40, 4)]
-    assert all(cost["padding"] == 0 for cost in costs)
+    assert all(cost["padding"] < 1 / TOKENS for cost in costs)  # the size is rounded, no more
     assert (
         sum(cost["attention_padding"] for cost in costs) / len(costs) < 0.3
     )  # rows below 16 tokens are padded to 16

@@ -3,9 +3,9 @@ import itertools
 import pytest
 import torch
 
-from fewshot.models.packing import LEAST, Packing
+from fewshot.models.packing import EVEN, LEAST, Packing
 
-LENGTHS = (7, 150, 3, 152, 9, 400)  # three groups
+LENGTHS = (7, 150, 3, 152, 9, 400)  # three groups, and what fills up
 several = pytest.mark.parametrize("lengths", [(4,), (3, 3), (2, 5, 1), LENGTHS])
 
 
@@ -14,7 +14,7 @@ several = pytest.mark.parametrize("lengths", [(4,), (3, 3), (2, 5, 1), LENGTHS])
 def test_places_and_pieces_are_each_others_inverse(lengths: tuple[int, ...], heads: int) -> None:
     places = Packing(lengths).places(heads)
     real = places.real[:, 0].bool()
-    assert torch.equal(places.piece[places.place], torch.arange(sum(lengths) * heads))
+    assert torch.equal(places.piece[places.place[: sum(lengths) * heads]], torch.arange(sum(lengths) * heads))
     assert torch.equal(places.place[places.piece[real]], torch.arange(len(real))[real])
     assert int(real.sum()) == sum(lengths) * heads
 
@@ -26,11 +26,13 @@ def test_a_group_holds_its_rows_head_by_head(lengths: tuple[int, ...], heads: in
     starts = [0, *itertools.accumulate(lengths)]
     expected: list[int] = []
     real: list[bool] = []
-    for rows, longest in packing.groups:
-        assert longest == max(LEAST, *(lengths[row] for row in rows))
-        for row, head, at in itertools.product(rows, range(heads), range(longest)):
-            inside = at < lengths[row]
-            expected.append((starts[row] + at) * heads + head if inside else -1)
+    for rows, slots, longest in packing.groups:
+        assert longest == max(LEAST, *(-(-lengths[row] // EVEN) * EVEN for row in rows))
+        assert slots >= len(rows)
+        filled = [*rows, *[None] * (slots - len(rows))]
+        for row, head, at in itertools.product(filled, range(heads), range(longest)):
+            inside = row is not None and at < lengths[row]
+            expected.append((starts[row] + at) * heads + head if row is not None and inside else -1)
             real.append(inside)
     places = packing.places(heads)
     assert places.real[:, 0].bool().tolist() == real
@@ -40,7 +42,8 @@ def test_a_group_holds_its_rows_head_by_head(lengths: tuple[int, ...], heads: in
 def test_a_padded_place_holds_a_piece_of_its_own_row() -> None:
     packing = Packing((2, 5, 1))
     places = packing.places(3)
-    ((rows, longest),) = packing.groups
+    ((rows, slots, longest),) = packing.groups
+    assert slots == len(rows)
     owner = torch.tensor(rows).repeat_interleave(3 * longest)
     assert torch.equal(packing.row[places.piece // 3], owner)
 
@@ -49,9 +52,31 @@ def test_a_padded_place_holds_a_piece_of_its_own_row() -> None:
 def test_rows_and_positions_tell_tokens_apart(lengths: tuple[int, ...]) -> None:
     packing = Packing(lengths)
     expected = [(row, at) for row, length in enumerate(lengths) for at in range(length)]
-    assert list(zip(packing.row.tolist(), packing.positions.tolist(), strict=True)) == expected
+    positions = packing.positions.tolist()
+    assert list(zip(packing.row.tolist(), positions[: len(expected)], strict=True)) == expected
+    assert positions[len(expected) :] == [0] * packing.filling
     assert packing.tokens == len(expected)
-    assert sorted(row for rows, _ in packing.groups for row in rows) == list(range(len(lengths)))
+    assert sorted(row for group in packing.groups for row in group.rows) == list(range(len(lengths)))
+
+
+def test_what_fills_up_stands_at_a_padded_place() -> None:
+    for lengths in [(16,) * 37, (16, 17) * 20, (24, 9), LENGTHS]:
+        packing = Packing(lengths)
+        places = packing.places(3)
+        filling = places.place[packing.tokens * 3 :]
+        assert len(filling) == packing.filling * 3
+        assert not bool(places.real[filling, 0].any())
+    assert any(Packing((16,) * rows).filling for rows in range(30, 40))
+
+
+def test_the_same_few_sizes_recur() -> None:
+    def shape(packing: Packing) -> tuple[int, ...]:
+        return (packing.tokens + packing.filling, *(n for group in packing.groups for n in group[1:]))
+
+    generator = torch.Generator().manual_seed(0)
+    drawn = [torch.randint(9, 17, (40,), generator=generator).tolist() for _ in range(100)]
+    assert len({sum(lengths) for lengths in drawn}) > 30
+    assert len({shape(Packing(lengths)) for lengths in drawn}) < 12
 
 
 @pytest.mark.parametrize(("causal", "window"), [(False, None), (True, None), (True, 2), (True, 99)])
@@ -60,10 +85,11 @@ def test_masks_show_what_a_token_sees(lengths: tuple[int, ...], causal: bool, wi
     packing = Packing(lengths)
     masks = packing.masks(causal, window, torch.float64)
     assert len(masks) == len(packing.groups)
-    for mask, (rows, longest) in zip(masks, packing.groups, strict=True):
+    for mask, (rows, slots, longest) in zip(masks, packing.groups, strict=True):
         assert mask.dtype == torch.float64
-        assert mask.shape == (len(rows), 1, longest if causal else 1, longest)
-        whole = mask[:, 0].expand(len(rows), longest, longest)
+        assert mask.shape == (slots, 1, longest if causal else 1, longest)
+        whole = mask[:, 0].expand(slots, longest, longest)
+        assert bool((whole[len(rows) :] == 0).all())
         for n, row in enumerate(rows):
             for at in range(lengths[row]):
                 first = 0 if window is None else max(0, at - window + 1)
