@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.algorithms.anil import ANIL
@@ -19,6 +20,9 @@ from fewshot.algorithms.prototypes import FrozenPrototypes, ProtoNet
 from fewshot.algorithms.reptile import Reptile
 from fewshot.algorithms.ridge import R2D2, FrozenRidge
 from fewshot.algorithms.zeroshot import ZeroShot
+
+# of MAML where `fewshot train` is not told otherwise: what `benchmarks.algorithms` supports
+DEFAULT: dict[str, Any] = {"inner_optimiser": "adam", "inner_lr": 0.005}
 
 # what is meta-trained
 ALGORITHMS: dict[str, type[Algorithm]] = {
