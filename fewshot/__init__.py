@@ -6,6 +6,7 @@ from fewshot.errors import FewshotError, InputError
 
 if TYPE_CHECKING:
     from fewshot.algorithms.maml import MAML
+    from fewshot.algorithms.mamladam import MAMLAdam
     from fewshot.data.example import Example
     from fewshot.evaluation import Evaluation, evaluate
     from fewshot.models.compute import Compute
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "MAML": "algorithms.maml",
+    "MAMLAdam": "algorithms.mamladam",
     "Compute": "models.compute",
     "Example": "data.example",
     "Evaluation": "evaluation",
@@ -47,6 +49,7 @@ __all__ = [
     "InputError",
     "Lora",
     "LoraEncoder",
+    "MAMLAdam",
     "NWayKShot",
     "Run",
     "TaskFamily",

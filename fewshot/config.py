@@ -19,7 +19,7 @@ from jsonargparse.typing import lazy_instance
 
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.algorithms.algorithms import ALGORITHMS
-from fewshot.algorithms.maml import MAML
+from fewshot.algorithms.mamladam import MAMLAdam
 from fewshot.errors import InputError, listing, nearest
 from fewshot.evaluation import Evaluation
 from fewshot.models.encoder import LoraEncoder
@@ -60,7 +60,7 @@ def add_parts(parser: ArgumentParser) -> None:
         Learner, "model", default=lazy_instance(LoraEncoder), help="what is adapted"
     )
     parser.add_subclass_arguments(
-        Algorithm, "algorithm", default=lazy_instance(MAML), help="how a task is learned"
+        Algorithm, "algorithm", default=lazy_instance(MAMLAdam), help="how a task is learned"
     )
     for name, group in GROUPS.items():
         parser.add_class_arguments(group, name)
@@ -73,11 +73,23 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
         InputError: an option or a value that is wrong; names the nearest right one.
     """
     try:
-        return parser.parse_args(list(arguments))
+        return _parse(parser, list(arguments))
     except ArgumentError as error:
         raise _explained(str(error), parser) from error
     except TypeError as error:  # a required constructor argument that is missing comes as one
         raise InputError("the configuration is incomplete", got=str(error)) from error
+
+
+def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
+    """A class that is chosen begins with its own defaults, not with those of the one before it."""
+    parsed = parser.parse_args(arguments)
+    before = parser.get_defaults()
+    chosen = {part: parsed[part].class_path for part in CLASSES if part in parsed}
+    changed = {part: name for part, name in chosen.items() if name != before[part].class_path}
+    if not changed:
+        return parsed
+    parser.set_defaults({part: {"class_path": name} for part, name in changed.items()})
+    return parser.parse_args(arguments)
 
 
 def build(parser: ArgumentParser, parsed: Namespace) -> Parts:

@@ -58,6 +58,8 @@ class Training:
 class Validation:
     """Which meta-parameters are kept: those with the best accuracy on validation episodes.
 
+    Of equal accuracies the one with the lowest loss is the best.
+
     Args:
         every: outer steps between two validations, the last step is validated too; 0 for none, then
             the last meta-parameters are kept.

@@ -1,6 +1,7 @@
 """The outer loop: meta-trains a learner on the episodes of a family."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -53,6 +54,7 @@ class _Best:
 
     values: dict[str, Tensor]
     accuracy: float = -1.0
+    loss: float = math.inf
     step: int = 0
     worse: int = 0
 
@@ -230,8 +232,10 @@ class Trainer:
         accuracy = sum(result.after.accuracy for result in results) / len(results)
         loss = sum(result.loss for result in results) / len(results)
         best.worse += 1
-        if accuracy > best.accuracy:
-            best.values, best.accuracy, best.step, best.worse = snapshot(self._parameters), accuracy, step, 0
+        # a few episodes give few different accuracies; among equal ones the loss decides
+        if (accuracy, -loss) > (best.accuracy, -best.loss):
+            best.values, best.step, best.worse = snapshot(self._parameters), step, 0
+            best.accuracy, best.loss = accuracy, loss
             if self._folder:
                 save_tensors(self._folder.path / "checkpoints" / "best.safetensors", best.values)
         return {"valid_accuracy": accuracy, "valid_loss": loss}

@@ -1,5 +1,6 @@
 """The commands, from the outside: what they print, what they write, how they end."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -7,8 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from jsonargparse import ArgumentParser
 
+from fewshot.algorithms.algorithms import ALGORITHMS
 from fewshot.cli import main
+from fewshot.config import add_parts, parse
 from fewshot.versions import version_of
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -316,6 +320,7 @@ def test_without_learn2learn_nothing_is_written(
 FULL_DISK = """
 import resource, sys
 from fewshot.cli import main
+from fewshot.config import add_parts, parse
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 sys.exit(main(sys.argv[2:]))
 """
@@ -372,11 +377,29 @@ def test_an_unknown_algorithm_is_named_with_the_nearest_one(cli: Cli, tmp_path: 
         2,
         "error: unknown algorithm 'ProtoMALM'\n"
         "  where:  --algorithm\n"
-        "  needed: ANIL, BOIL, IMAML, MAML, MAMLPlusPlus, MetaCurvature, MetaSGD, MultiTask, and 4 more, "
+        "  needed: ANIL, BOIL, IMAML, MAML, MAMLAdam, MAMLPlusPlus, MetaCurvature, MetaSGD, and 5 more, "
         "or the import path of a class\n"
         "  do:     did you mean 'ProtoMAML'?\n",
     )
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_a_chosen_class_begins_with_its_own_defaults(name: str) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    add_parts(parser)
+    found = parse(parser, ["--algorithm", name]).algorithm.init_args
+    expected = {n: p.default for n, p in inspect.signature(ALGORITHMS[name]).parameters.items()}
+    assert found.as_dict() == expected
+
+
+def test_options_and_files_change_what_the_chosen_class_begins_with(tmp_path: Path) -> None:
+    file = tmp_path / "some.yaml"
+    file.write_text("algorithm: {class_path: MAML, init_args: {inner_steps: 4}}")
+    parser = ArgumentParser(exit_on_error=False)
+    add_parts(parser)
+    found = parse(parser, ["--config", str(file), "--algorithm.order", "2"]).algorithm.init_args
+    assert (found.inner_steps, found.order, found.inner_optimiser, found.inner_lr) == (4, 2, "sgd", 0.2)
 
 
 def test_a_run_of_another_schema_is_refused(cli: Cli, finished: Path) -> None:

@@ -1,7 +1,9 @@
 import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from fewshot import MAML, Attributes, Episode, Evaluation, Example, TaskFamily, 
 from fewshot.algorithms.algorithm import MetaStep
 from fewshot.checkpoint import load_meta, load_tensors, meta_parameters, restore, snapshot
 from fewshot.errors import FewshotError, InputError
+from fewshot.evaluation import evaluate
 from fewshot.models.batch import TaskBatch
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
@@ -136,6 +139,34 @@ def test_the_best_validation_is_kept_and_training_stops_early(
     final = snapshot(meta_parameters(run.model, run.algorithm))
     assert all(torch.equal(kept[name], final[name]) for name in final)
     assert all(float(value.abs().max()) < 0.5 for name, value in final.items() if name.endswith(".B"))
+
+
+def test_among_equal_validations_the_lowest_loss_is_kept(
+    make_learner: LearnerMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([0.9, 0.5, 0.7, 0.6])
+
+    def evaluated(*arguments: Any, **options: Any) -> list[Any]:
+        results: list[Any] = evaluate(*arguments, **options)
+        if options.get("side") != "valid":
+            return results
+        loss = next(losses)
+        after = replace(results[0].after, accuracy=0.75)
+        return [replace(result, after=after, loss=loss) for result in results]
+
+    monkeypatch.setattr("fewshot.training.evaluate", evaluated)
+    found: list[dict[str, torch.Tensor]] = []
+    algorithm = MAML(inner_steps=1)
+    learner = make_learner()
+
+    def remember(*_: Any) -> None:
+        found.append(snapshot(meta_parameters(learner, algorithm)))
+
+    monkeypatch.setattr(algorithm, "at", remember)  # called as a step begins
+    train(learner, algorithm, tmp_path / "run", steps=4, every=1)
+    kept = load_tensors(tmp_path / "run" / "checkpoints" / "best.safetensors")
+    assert all(torch.equal(kept[name], value) for name, value in found[2].items())
+    assert not all(torch.equal(kept[name], value) for name, value in found[1].items())
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_step(make_learner: LearnerMaker) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from fewshot.algorithms.algorithm import Algorithm
-from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES, DEFAULT
+from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
 from fewshot.algorithms.maml import MAML
 from fewshot.algorithms.multitask import MultiTask
 
@@ -12,7 +12,6 @@ from fewshot.algorithms.multitask import MultiTask
 TRAINED: dict[str, Callable[[], Algorithm]] = {
     **{name: made for name, made in ALGORITHMS.items() if name != "MultiTask"},
     "MAML, second order": partial(MAML, order=2),
-    "MAML, Adam": partial(MAML, **DEFAULT),
     "MultiTask, ridge head": partial(MultiTask, then="features"),
     "MultiTask, fine-tuned": partial(MultiTask, then="adapter"),
 }

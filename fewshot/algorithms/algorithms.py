@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.algorithms.anil import ANIL
@@ -11,6 +10,7 @@ from fewshot.algorithms.finetune import FineTune
 from fewshot.algorithms.imaml import IMAML
 from fewshot.algorithms.logistic import FrozenLogistic
 from fewshot.algorithms.maml import MAML
+from fewshot.algorithms.mamladam import MAMLAdam
 from fewshot.algorithms.mamlplusplus import MAMLPlusPlus
 from fewshot.algorithms.metacurvature import MetaCurvature
 from fewshot.algorithms.metasgd import MetaSGD
@@ -21,12 +21,10 @@ from fewshot.algorithms.reptile import Reptile
 from fewshot.algorithms.ridge import R2D2, FrozenRidge
 from fewshot.algorithms.zeroshot import ZeroShot
 
-# of MAML where `fewshot train` is not told otherwise: what `benchmarks.algorithms` supports
-DEFAULT: dict[str, Any] = {"inner_optimiser": "adam", "inner_lr": 0.005}
-
 # what is meta-trained
 ALGORITHMS: dict[str, type[Algorithm]] = {
     "MAML": MAML,
+    "MAMLAdam": MAMLAdam,
     "ANIL": ANIL,
     "BOIL": BOIL,
     "MetaSGD": MetaSGD,

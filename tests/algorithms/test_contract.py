@@ -14,7 +14,14 @@ from fewshot.testing import CONTRACT, check_algorithm
 EVERY: dict[str, Callable[..., Algorithm]] = {**ALGORITHMS, **BASELINES}
 # where the default rate is made for pretrained features, one for random ones
 RATES = {"MAML": 0.01, "ANIL": 0.01, "BOIL": 0.01, "MetaSGD": 0.01, "MAMLPlusPlus": 0.01, "ProtoMAML": 0.01}
-RATES |= {"MetaCurvature": 0.01, "IMAML": 0.01, "Reptile": 0.01, "fine-tune": 1e-3, "MultiTask": 1e-3}
+RATES |= {
+    "MAMLAdam": 1e-3,
+    "MetaCurvature": 0.01,
+    "IMAML": 0.01,
+    "Reptile": 0.01,
+    "fine-tune": 1e-3,
+    "MultiTask": 1e-3,
+}
 
 
 def maker(name: str, factor: float = 1.0) -> Callable[[], Algorithm]:

@@ -1,0 +1,36 @@
+"""MAML whose inner optimiser is Adam: the default of `fewshot train`.
+
+Finn, Abbeel, Levine: Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks, ICML 2017,
+https://arxiv.org/abs/1703.03400. Kingma, Ba: Adam: A Method for Stochastic Optimization, ICLR 2015,
+https://arxiv.org/abs/1412.6980.
+
+    theta_{k+1} = theta_k - alpha * m_k / sqrt(v_k),    meta-loss = L_query(theta_K)
+
+m_k and v_k are Adam's corrected means of the inner gradients and of their squares, from zero in every
+task; theta is the stack, alpha the learned rate of each tensor. The gradients of LoRA's two matrices
+differ by orders of magnitude, since B begins at zero: Adam's steps do not.
+"""
+
+from fewshot.algorithms.maml import MAML
+
+
+class MAMLAdam(MAML):
+    """MAML with a few steps of Adam on each task.
+
+    Args:
+        order: as for MAML, and so below.
+        inner_steps: steps of Adam on the support set.
+        inner_lr: size of a step; where it is learned, where it starts.
+        learn_inner_lr: make the step size of every adapted tensor a meta-parameter.
+        anchor: weight of the penalty towards the initialisation.
+    """
+
+    def __init__(
+        self,
+        order: int = 1,
+        inner_steps: int = 3,
+        inner_lr: float = 0.005,
+        learn_inner_lr: bool = True,
+        anchor: float = 0.0,
+    ) -> None:
+        super().__init__(order, inner_steps, inner_lr, learn_inner_lr, "adam", anchor)
