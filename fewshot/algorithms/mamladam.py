@@ -28,8 +28,8 @@ class MAMLAdam(MAML):
     def __init__(
         self,
         order: int = 1,
-        inner_steps: int = 3,
-        inner_lr: float = 0.005,
+        inner_steps: int = 5,
+        inner_lr: float = 0.003,
         learn_inner_lr: bool = True,
         anchor: float = 0.0,
     ) -> None:
