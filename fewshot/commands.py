@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
-from fewshot.comparison import Contestant, adapted_by, compare, comparison
+from fewshot.comparison import Contestant, adapted_by, compare, comparison, inner_optimiser
 from fewshot.config import HelpFormatter, add_parts, build, defaults, parse, resolved
 from fewshot.errors import InputError, suggestion
 from fewshot.evaluation import evaluate
@@ -171,9 +171,17 @@ def _check_known(kind: str, names: Sequence[str], known: Collection[str]) -> Non
 
 
 def _like(name: str, algorithm: Algorithm) -> Algorithm:
-    """The algorithm of this name, with those arguments of another one that it has too."""
-    accepted = inspect.signature(ALGORITHMS[name]).parameters
-    return ALGORITHMS[name](**{key: value for key, value in vars(algorithm).items() if key in accepted})
+    """The algorithm of this name, with those arguments of another one that it has too.
+
+    The inner rate is its own where its optimiser is another.
+    """
+    made = ALGORITHMS[name]
+    accepted = inspect.signature(made).parameters
+    shared = {key: value for key, value in vars(algorithm).items() if key in accepted}
+    alike = made(**shared)
+    if inner_optimiser(alike) != inner_optimiser(algorithm):
+        return made(**{key: value for key, value in shared.items() if key != "inner_lr"})
+    return alike
 
 
 def _check_same_tasks(runs: Sequence[LoadedRun], names: Sequence[str]) -> None:

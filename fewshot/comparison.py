@@ -42,13 +42,20 @@ class Contestant:
         return sum(value.numel() for value in self.model.adapter().values()) if self.algorithm.adapts else 0
 
 
+def inner_optimiser(algorithm: Algorithm) -> str | None:
+    """What its inner rates are rates of; None without an inner loop."""
+    return getattr(algorithm, "inner_optimiser", None)
+
+
 def adapted_by(run: Contestant, algorithm: Algorithm, name: str) -> Contestant:
     """The meta-parameters of a run under another inner method.
 
-    What the two algorithms both learn, such as the inner rate of a tensor, is taken from the run.
+    What the two algorithms both learn, such as the inner rate of a tensor, is taken from the run, unless
+    their inner optimisers differ: a rate of SGD is none of Adam.
     """
     algorithm.prepare(run.model)
-    learned = dict(run.algorithm.named_parameters())
+    same = inner_optimiser(algorithm) == inner_optimiser(run.algorithm)
+    learned = dict(run.algorithm.named_parameters()) if same else {}
     with torch.no_grad():
         for own, value in algorithm.named_parameters():
             if own in learned and learned[own].shape == value.shape:

@@ -107,8 +107,8 @@ class Engine:
 
         rows = _rows([episode])
         fit = self.chunks.run(work, rows) if most is None else self.chunks.fit(work, rows, most)
-        cost = fit.cost
-        self.operations_per_token = operations / max(cost.get("tokens", 0), 1)
+        computed = fit.cost.get("tokens", 0) / (1 - fit.cost.get("padding", 0))  # one task has more padding
+        self.operations_per_token = operations / max(computed, 1)
         for parameter in self._parameters():
             parameter.grad = None
 

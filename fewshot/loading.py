@@ -8,6 +8,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from fewshot.checkpoint import load_meta
 from fewshot.config import Parts, build, parse, read_config
+from fewshot.errors import InputError
 from fewshot.run import RunFolder
 
 
@@ -40,8 +41,16 @@ def load_run(path: str, parser: ArgumentParser, options: Sequence[str]) -> Loade
     folder = RunFolder(Path(path))
     folder.check_readable()
     config = folder.path / "config.yaml"
-    read_config(config)
+    recorded = read_config(config)["algorithm"]["class_path"]
     parsed = parse(parser, ["--config", str(config), *options])
+    if parsed.algorithm.class_path != recorded:
+        raise InputError(
+            "a run adapts by the algorithm that it was trained with",
+            where="--algorithm",
+            got=parsed.algorithm.class_path,
+            needed=recorded,
+            fix="`fewshot compare RUN --algorithms NAME` adapts its meta-parameters by another one",
+        )
     parts = build(parser, parsed)
     parts.algorithm.prepare(parts.model)
     load_meta(folder.path, parts.model, parts.algorithm)

@@ -64,7 +64,8 @@ class Validation:
         every: outer steps between two validations, the last step is validated too; 0 for none, then
             the last meta-parameters are kept.
         episodes: how many; always the same ones.
-        patience: training stops after this many validations without a better one; 0 never stops.
+        patience: training stops after this many validations without a better one; 0 never stops, and neither
+            does a loss that goes on falling where all is right.
     """
 
     every: int = 30

@@ -320,7 +320,6 @@ def test_without_learn2learn_nothing_is_written(
 FULL_DISK = """
 import resource, sys
 from fewshot.cli import main
-from fewshot.config import add_parts, parse
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 sys.exit(main(sys.argv[2:]))
 """
@@ -393,6 +392,28 @@ def test_a_chosen_class_begins_with_its_own_defaults(name: str) -> None:
     assert found.as_dict() == expected
 
 
+def test_options_may_stand_before_the_class_that_takes_them() -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    add_parts(parser)
+    found = parse(parser, ["--algorithm.inner_optimiser", "sgd", "--algorithm=MAML"]).algorithm
+    assert (found.init_args.inner_optimiser, found.init_args.inner_lr) == ("sgd", 0.2)
+
+
+def test_what_only_another_class_takes_is_said_so(cli: Cli, tmp_path: Path) -> None:
+    code, _, err = cli("train", "--algorithm.inner_optimiser", "sgd", "--out", tmp_path / "run")
+    assert (code, err.splitlines()[0]) == (
+        2,
+        "error: the chosen algorithm does not take --algorithm.inner_optimiser",
+    )
+    assert "by --algorithm NAME" in err
+
+
+def test_a_run_is_not_evaluated_by_another_algorithm(cli: Cli, finished: Path) -> None:
+    code, _, err = cli("evaluate", finished, "--algorithm", "MAML")
+    assert (code, err.splitlines()[0]) == (2, "error: a run adapts by the algorithm that it was trained with")
+    assert "fewshot compare RUN --algorithms NAME" in err
+
+
 def test_options_and_files_change_what_the_chosen_class_begins_with(tmp_path: Path) -> None:
     file = tmp_path / "some.yaml"
     file.write_text("algorithm: {class_path: MAML, init_args: {inner_steps: 4}}")
@@ -437,7 +458,7 @@ def test_the_help_of_a_command_shows_every_default_and_an_example(
     assert f"example: fewshot {command}" in text
     for option in (
         "training.steps", "training.lr", "validation.patience", "evaluation.episodes",
-        "inner_steps: 3", "rank: 8", "kinds: shared", "pooling: mean",
+        "inner_steps: 5", "rank: 8", "kinds: shared", "pooling: mean",
     ):  # fmt: skip
         assert option in text, option
 

@@ -18,11 +18,11 @@ class MAMLAdam(MAML):
     """MAML with a few steps of Adam on each task.
 
     Args:
-        order: as for MAML, and so below.
+        order: 1 or 2: whether the meta-gradient goes through the inner gradients.
         inner_steps: steps of Adam on the support set.
         inner_lr: size of a step; where it is learned, where it starts.
         learn_inner_lr: make the step size of every adapted tensor a meta-parameter.
-        anchor: weight of the penalty towards the initialisation.
+        anchor: weight of a penalty that holds the inner loop near the initialisation; 0 for none.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Tokenised rows as a backbone takes them: packed without padding, or in padded buckets."""
+"""Tokenised rows as a backbone takes them: packed one after another, or in padded buckets."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -80,7 +80,7 @@ class Packed(Part):
     Args:
         ids: token numbers, (1, N) int64; what is filled up repeats the first.
         types: (1, N), or None for models without them.
-        segments: the tokens of each task.
+        segments: the tokens of each task, the last task's with what is filled up.
         packing: where each row begins and ends.
         states: what enters the first adapted block, (1, N, H); None until it is computed.
     """
@@ -142,7 +142,7 @@ class TextInputs:
 
 
 def packed(rows: Sequence[Tokens], task: Sequence[int], tasks: int, at_once: int | None = None) -> TextInputs:
-    """Rows of T tasks without padding.
+    """Rows of T tasks one after another.
 
     Args:
         rows: what a tokenizer gives for each row: `input_ids` and, for some models, `token_type_ids`.
@@ -191,7 +191,7 @@ def _packed(rows: Sequence[Tokens], task: Sequence[int], tasks: int) -> Packed:
     return Packed(
         ids=joined("input_ids"),
         types=joined("token_type_ids") if "token_type_ids" in rows[0] else None,
-        # what is filled up counts as the last task's: no loss depends on it, so it has no gradient
+        # what is filled up is the last task's: no loss depends on it, so its gradient is 0
         segments=_segments([*packing.lengths, packing.filling], [*task, max(task)], tasks),
         packing=packing,
     )

@@ -1,9 +1,10 @@
-"""Rows of tokens one after another, without padding: what the linear maps of a backbone see.
+"""Rows of tokens one after another: what the linear maps of a backbone see.
 
 Attention alone has to keep rows apart. It takes them in groups of similar length, each padded to its
 longest row; this file says which token stands where.
 
-Sizes are rounded up a little: oneDNN makes a kernel for every new shape, which takes longer than the product.
+The number of tokens is rounded up a little, and so is that of the rows of a group: oneDNN makes a kernel for
+every new shape, which takes longer than the product. No loss sees what is filled up.
 """
 
 from collections.abc import Sequence
@@ -108,8 +109,12 @@ class Packing:
     def _groups(self) -> list[Group]:
         places = [max(LEAST, -(-length // EVEN) * EVEN) for length in self.lengths]
         cut = cut_buckets(places)
-        slots = [len(rows) for rows in cut]
-        slots[0] += self.filling > 0  # so that a padded place is there for sure
+        slots, last = [len(rows) for rows in cut], len(self.lengths) - 1
+        home = next(n for n, rows in enumerate(cut) if last in rows)
+        full = self.lengths[last] == max(places[r] for r in cut[home])
+        slots[home] += (
+            bool(self.filling) and full
+        )  # else the last row has a padded place, for what is filled up
         return [
             Group(rows, rounded(count, SLOTS), max(places[r] for r in rows))
             for rows, count in zip(cut, slots, strict=True)
@@ -117,17 +122,20 @@ class Packing:
 
     def _place(self, heads: int) -> Places:
         starts = torch.tensor([0, *accumulate(self.lengths)])
-        pieces, real = [], []
+        last = len(self.lengths) - 1
+        pieces, real, lasts = [], [], []
         for rows, slots, length in self.groups:
             at = torch.arange(length)
-            filled = [*rows, *rows[:1] * (slots - len(rows))]
-            start, inside = starts[filled][:, None], self._inside(rows, slots, length)
+            owner = torch.tensor([*rows, *[last] * (slots - len(rows))])
+            start, inside = starts[owner][:, None], self._inside(rows, slots, length)
             token = torch.where(inside, start + at, start)
             piece = token[:, None] * heads + torch.arange(heads)[:, None]
             pieces.append(piece.reshape(-1))
             real.append(inside[:, None].expand_as(piece).reshape(-1))
-        piece, mine = torch.cat(pieces), torch.cat(real)
-        padded = int(torch.argmin(mine.long()))  # used where something is filled up, then it is padded
+            lasts.append((owner == last)[:, None, None].expand_as(piece).reshape(-1))
+        piece, mine, of_last = torch.cat(pieces), torch.cat(real), torch.cat(lasts)
+        # of the last row, so that the tokens which fill up are the last task's in attention too
+        padded = int(torch.argmax((of_last & ~mine).long()))
         place = torch.full(((self.tokens + self.filling) * heads,), padded)
         place[piece[mine]] = torch.arange(len(piece))[mine]
         return Places(

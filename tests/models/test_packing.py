@@ -66,7 +66,18 @@ def test_what_fills_up_stands_at_a_padded_place() -> None:
         filling = places.place[packing.tokens * 3 :]
         assert len(filling) == packing.filling * 3
         assert not bool(places.real[filling, 0].any())
+        assert set(packing.row[places.piece[filling] // 3].tolist()) <= {len(lengths) - 1}
     assert any(Packing((16,) * rows).filling for rows in range(30, 40))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "slots"), [((2001,), 1), ((130,), 1), ((509, 500), 2), ((40,), 1), ((264,), 2)]
+)
+def test_attention_gets_a_spare_row_only_where_nothing_is_padded(
+    lengths: tuple[int, ...], slots: int
+) -> None:
+    (group,) = Packing(lengths).groups
+    assert group.slots == slots
 
 
 def test_the_same_few_sizes_recur() -> None:
