@@ -1,6 +1,5 @@
 """The commands that need a model: train, evaluate, compare."""
 
-import inspect
 import re
 import time
 from collections.abc import Collection, Sequence
@@ -9,9 +8,8 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from fewshot.algorithms.algorithm import Algorithm
 from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
-from fewshot.comparison import Contestant, adapted_by, compare, comparison, inner_optimiser
+from fewshot.comparison import Contestant, adapted_by, compare, comparison, like
 from fewshot.config import HelpFormatter, add_parts, build, defaults, parse, resolved
 from fewshot.errors import InputError, suggestion
 from fewshot.evaluation import evaluate
@@ -160,7 +158,7 @@ def _contestants(runs: Sequence[LoadedRun], names: Sequence[str]) -> list[Contes
     for each in baselines:
         each.algorithm.prepare(model)
     own = [Contestant(n, run.parts.model, run.parts.algorithm) for n, run in zip(names, runs, strict=True)]
-    others = [adapted_by(run, _like(name, run.algorithm), name) for run in own for name in asked.algorithms]
+    others = [adapted_by(run, like(name, run.algorithm), name) for run in own for name in asked.algorithms]
     return [*baselines, *own, *others]
 
 
@@ -168,20 +166,6 @@ def _check_known(kind: str, names: Sequence[str], known: Collection[str]) -> Non
     for name in names:
         if name not in known:
             raise InputError(f"unknown {kind} {name!r}", where=f"--{kind}s", fix=suggestion(name, known))
-
-
-def _like(name: str, algorithm: Algorithm) -> Algorithm:
-    """The algorithm of this name, with those arguments of another one that it has too.
-
-    The inner rate is its own where its optimiser is another.
-    """
-    made = ALGORITHMS[name]
-    accepted = inspect.signature(made).parameters
-    shared = {key: value for key, value in vars(algorithm).items() if key in accepted}
-    alike = made(**shared)
-    if inner_optimiser(alike) != inner_optimiser(algorithm):
-        return made(**{key: value for key, value in shared.items() if key != "inner_lr"})
-    return alike
 
 
 def _check_same_tasks(runs: Sequence[LoadedRun], names: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Methods compared on the same episodes, task by task."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import torch
 
 from fewshot.algorithms.algorithm import Algorithm
+from fewshot.algorithms.algorithms import ALGORITHMS
 from fewshot.checkpoint import beside_scaffold, meta_parameters
 from fewshot.evaluation import Evaluation, TaskResult, evaluate, summarise
 from fewshot.metrics import SCORES, Scores, mean_interval
@@ -42,9 +44,18 @@ class Contestant:
         return sum(value.numel() for value in self.model.adapter().values()) if self.algorithm.adapts else 0
 
 
-def inner_optimiser(algorithm: Algorithm) -> str | None:
-    """What its inner rates are rates of; None without an inner loop."""
-    return getattr(algorithm, "inner_optimiser", None)
+def like(name: str, algorithm: Algorithm) -> Algorithm:
+    """The algorithm of this name, with those arguments of another one that it has too.
+
+    The inner rate is its own where its optimiser is another.
+    """
+    made = ALGORITHMS[name]
+    accepted = inspect.signature(made).parameters
+    shared = {key: value for key, value in vars(algorithm).items() if key in accepted}
+    alike = made(**shared)
+    if _optimiser(alike) != _optimiser(algorithm):
+        return made(**{key: value for key, value in shared.items() if key != "inner_lr"})
+    return alike
 
 
 def adapted_by(run: Contestant, algorithm: Algorithm, name: str) -> Contestant:
@@ -54,13 +65,18 @@ def adapted_by(run: Contestant, algorithm: Algorithm, name: str) -> Contestant:
     their inner optimisers differ: a rate of SGD is none of Adam.
     """
     algorithm.prepare(run.model)
-    same = inner_optimiser(algorithm) == inner_optimiser(run.algorithm)
+    same = _optimiser(algorithm) == _optimiser(run.algorithm)
     learned = dict(run.algorithm.named_parameters()) if same else {}
     with torch.no_grad():
         for own, value in algorithm.named_parameters():
             if own in learned and learned[own].shape == value.shape:
                 value.copy_(learned[own])
     return Contestant(f"{run.name} by {name}", run.model, algorithm)
+
+
+def _optimiser(algorithm: Algorithm) -> str | None:
+    """What its inner rates are rates of; None without an inner loop."""
+    return getattr(algorithm, "inner_optimiser", None)
 
 
 def compare(

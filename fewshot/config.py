@@ -7,11 +7,9 @@ into messages of ours and writes the resolved values down.
 import argparse
 import dataclasses
 import inspect
-import pkgutil
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +18,16 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Defaul
 from jsonargparse.typing import lazy_instance
 
 from fewshot.algorithms.algorithm import Algorithm
-from fewshot.algorithms.algorithms import ALGORITHMS
 from fewshot.algorithms.mamladam import MAMLAdam
+from fewshot.choice import CLASSES, chosen
 from fewshot.errors import InputError, listing, nearest
 from fewshot.evaluation import Evaluation
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
-from fewshot.models.models import LEARNERS
 from fewshot.outer import Training, Validation
 from fewshot.tasks.attributes import Attributes
-from fewshot.tasks.families import FAMILIES
 from fewshot.tasks.family import TaskFamily
 
-CLASSES: dict[str, Mapping[str, type]] = {"family": FAMILIES, "model": LEARNERS, "algorithm": ALGORITHMS}
 GROUPS: dict[str, type] = {"training": Training, "validation": Validation, "evaluation": Evaluation}
 
 
@@ -74,52 +69,13 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
     Raises:
         InputError: an option or a value that is wrong; names the nearest right one.
     """
-    parser.set_defaults({part: {"class_path": name} for part, name in _chosen(arguments).items()})
+    parser.set_defaults({part: {"class_path": name} for part, name in chosen(arguments).items()})
     try:
         return parser.parse_args(list(arguments))
     except ArgumentError as error:
         raise _explained(str(error), parser) from error
     except TypeError as error:  # a required constructor argument that is missing comes as one
         raise InputError("the configuration is incomplete", got=str(error)) from error
-
-
-def _chosen(arguments: Sequence[str]) -> dict[str, str]:
-    """The classes that a command line names, itself or in files: import paths by part.
-
-    Known beforehand, they begin with their own defaults: the parser by itself would give them what the class
-    in their place before has of the same name.
-    """
-    chosen: dict[str, str] = {}
-    for word, after in pairwise([*arguments, ""]):
-        option, joined, value = word.partition("=")
-        value = value if joined else after
-        named = _named_in(Path(value)) if option == "--config" else {option.removeprefix("--"): value}
-        paths = {part: _path_of(part, name) for part, name in named.items() if part in CLASSES}
-        chosen |= {part: path for part, path in paths.items() if path}
-    return chosen
-
-
-def _named_in(file: Path) -> dict[str, str]:
-    """The classes that a configuration names. A pipe, which can be read once, is left to the parser."""
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}  # the parser says what is wrong with it
-    values = content.items() if isinstance(content, dict) else ()
-    names = {part: value.get("class_path") if isinstance(value, dict) else value for part, value in values}
-    return {part: name for part, name in names.items() if isinstance(name, str)}
-
-
-def _path_of(part: str, name: str) -> str | None:
-    """The import path of a class that is known by name, or that exists at this path."""
-    known = CLASSES[part].get(name)
-    if known is not None:
-        return f"{known.__module__}.{known.__qualname__}"
-    try:
-        pkgutil.resolve_name(name)
-    except (ImportError, AttributeError, ValueError):
-        return None
-    return name
 
 
 def build(parser: ArgumentParser, parsed: Namespace) -> Parts:

@@ -1,7 +1,6 @@
 """The outer loop: meta-trains a learner on the episodes of a family."""
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from fewshot.ahead import ahead
 from fewshot.algorithms.algorithm import Algorithm, ready
+from fewshot.best import Best
 from fewshot.checkpoint import meta_parameters, restore, save_tensors, snapshot
 from fewshot.chunks import Chunks
 from fewshot.data.split import SIDES
@@ -46,17 +46,6 @@ class Run:
     results: list[TaskResult]
     summary: dict[str, Any]
     folder: Path | None
-
-
-@dataclass
-class _Best:
-    """The best validation so far, and the meta-parameters that reached it."""
-
-    values: dict[str, Tensor]
-    accuracy: float = -1.0
-    loss: float = math.inf
-    step: int = 0
-    worse: int = 0
 
 
 class Trainer:
@@ -145,7 +134,7 @@ class Trainer:
     def _train(self) -> None:
         optimiser = self._optimiser()
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, self.training.factor)
-        best = _Best(snapshot(self._parameters))
+        best = Best(snapshot(self._parameters))
         with (
             Progress("meta-training", self.training.steps) as progress,
             contextlib.closing(ahead(self._batches())) as batches,
@@ -226,18 +215,13 @@ class Trainer:
             "rows_at_once": self.model.rows_at_once,
         } | outcome.cost
 
-    def _validate(self, step: int, best: _Best) -> dict[str, Any]:
+    def _validate(self, step: int, best: Best) -> dict[str, Any]:
         settings = Evaluation(self.validation.episodes, self.training.seed, self.evaluation.tasks_at_once)
         results = evaluate(self.family, self.model, self.algorithm, settings, side="valid")
-        accuracy = round(sum(result.after.accuracy for result in results) / len(results), 9)  # equal is equal
+        accuracy = sum(result.after.accuracy for result in results) / len(results)
         loss = sum(result.loss for result in results) / len(results)
-        best.worse += 1
-        # a few episodes give few different accuracies; among equal ones the loss decides
-        if (accuracy, -loss) > (best.accuracy, -best.loss):
-            best.values, best.step, best.worse = snapshot(self._parameters), step, 0
-            best.accuracy, best.loss = accuracy, loss
-            if self._folder:
-                save_tensors(self._folder.path / "checkpoints" / "best.safetensors", best.values)
+        if best.take(self._parameters, step, accuracy, loss) and self._folder:
+            save_tensors(self._folder.path / "checkpoints" / "best.safetensors", best.values)
         return {"valid_accuracy": accuracy, "valid_loss": loss}
 
     def _finish(self, results: list[TaskResult], seconds: float) -> Run:

@@ -8,8 +8,7 @@ from fewshot.algorithms.mamladam import MAMLAdam
 from fewshot.algorithms.prototypes import FrozenPrototypes
 from fewshot.algorithms.ridge import FrozenRidge
 from fewshot.algorithms.zeroshot import ZeroShot
-from fewshot.commands import _like
-from fewshot.comparison import BEFORE, Contestant, adapted_by, compare, comparison
+from fewshot.comparison import BEFORE, Contestant, adapted_by, compare, comparison, like
 from fewshot.metrics import mean_interval
 
 
@@ -79,12 +78,12 @@ def test_a_rate_of_sgd_is_none_of_adam(make_learner: LearnerMaker) -> None:
     learner, algorithm = make_learner(), MAML()
     algorithm.prepare(learner)
     run = Contestant("run", learner, algorithm)
-    found = adapted_by(run, _like("MAMLAdam", algorithm), "MAMLAdam").algorithm
+    found = adapted_by(run, like("MAMLAdam", algorithm), "MAMLAdam").algorithm
     rates = [value.exp().item() for _, value in found.named_parameters()]
     assert rates == pytest.approx([0.003] * len(rates))
-    alike = adapted_by(run, _like("BOIL", algorithm), "BOIL").algorithm
+    alike = adapted_by(run, like("BOIL", algorithm), "BOIL").algorithm
     assert [value.exp().item() for _, value in alike.named_parameters()] == pytest.approx(
         [0.2] * (len(rates) - 2)
     )
-    assert _like("BOIL", MAMLAdam(inner_lr=0.01)).inner_lr == 0.01
-    assert _like("MetaCurvature", MAMLAdam()).inner_lr == 0.2
+    assert like("BOIL", MAMLAdam(inner_lr=0.01)).inner_lr == 0.01
+    assert like("MetaCurvature", MAMLAdam()).inner_lr == 0.2

@@ -12,6 +12,7 @@ from conftest import LearnerMaker
 
 from fewshot import MAML, Attributes, Episode, Evaluation, Example, TaskFamily, Trainer, Training, Validation
 from fewshot.algorithms.algorithm import MetaStep
+from fewshot.best import Best
 from fewshot.checkpoint import load_meta, load_tensors, meta_parameters, restore, snapshot
 from fewshot.errors import FewshotError, InputError
 from fewshot.evaluation import evaluate
@@ -167,6 +168,17 @@ def test_among_equal_validations_the_lowest_loss_is_kept(
     kept = load_tensors(tmp_path / "run" / "checkpoints" / "best.safetensors")
     assert all(torch.equal(kept[name], value) for name, value in found[2].items())
     assert not all(torch.equal(kept[name], value) for name, value in found[1].items())
+
+
+def test_right_answers_count_the_same_in_any_order() -> None:
+    one, other = (sum(right / 25 for right in order) / 3 for order in ([15, 20, 22], [22, 20, 15]))
+    assert one < other
+    best = Best({})
+    assert best.take({}, 1, one, loss=0.5)
+    assert not best.take({}, 2, other, loss=0.6)
+    assert (best.step, best.worse) == (1, 1)
+    assert best.take({}, 3, one, loss=0.4)
+    assert (best.step, best.worse) == (3, 0)
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_step(make_learner: LearnerMaker) -> None:
