@@ -7,7 +7,7 @@ was stopped goes on where it was. `python -m benchmarks.algorithms.table DIR REA
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "algorithms"
 def main(arguments: Sequence[str]) -> int:
     """Runs the cells; exit codes as those of `fewshot`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.algorithms", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="20 outer steps, 40 episodes; enters no table")
+    parser.add_argument("--quick", action="store_true", help="20 outer steps, 40 episodes, all smaller")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument(
         "--out", type=Path, help=f"folder of the cells; by default {RESULTS.name} in results/"
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     effort = QUICK if given.quick else FULL
     console = Console(stderr=True, highlight=False)
     try:
-        cells = _chosen(given.problems, given.members)
+        cells = _chosen(problems(given.quick), given.problems, given.members)
         if given.resume:
             cells = [cell for cell in cells if not is_done(path_of(folder, *cell), effort)]
         _run(cells, folder, effort, Compute(device=given.device), console)
@@ -78,13 +78,14 @@ def _command(problem: Problem, member: str, effort: Effort) -> str:
     return f"python -m benchmarks.algorithms --problems {problem.name} --members '{member}'{quick}"
 
 
-def _chosen(wanted_problems: Sequence[str], wanted_members: Sequence[str]) -> list[tuple[Problem, str]]:
+def _chosen(
+    known: Mapping[str, Problem], wanted_problems: Sequence[str], wanted_members: Sequence[str]
+) -> list[tuple[Problem, str]]:
     """The cells of a command line, in the order of the table.
 
     Raises:
         InputError: a name that is not known.
     """
-    known = problems()
     for what, names, all_names in (
         ("problem", wanted_problems, known),
         ("member", wanted_members, MEMBERS),

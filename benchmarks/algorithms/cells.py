@@ -17,7 +17,6 @@ from fewshot.evaluation import Evaluation, TaskResult, evaluate, summarise
 from fewshot.metrics import SCORES
 from fewshot.models.compute import Compute
 from fewshot.models.learner import Learner
-from fewshot.outer import Validation
 from fewshot.tasks.family import TaskFamily
 from fewshot.training import Trainer
 
@@ -98,8 +97,7 @@ def run_cell(problem: Problem, member: str, effort: Effort, compute: Compute, co
 def _train(problem: Problem, family: TaskFamily, model: Learner, algorithm: Algorithm, effort: Effort) -> int:
     """The outer loop; its own test is one episode, since the cell's is timed apart. Returns its steps."""
     training = replace(problem.training, steps=effort.steps or problem.training.steps, seed=SEED)
-    validation = Validation(every=0) if effort.quick else problem.validation
-    Trainer(family, model, algorithm, training, validation, Evaluation(episodes=1)).fit()
+    Trainer(family, model, algorithm, training, problem.validation, Evaluation(episodes=1)).fit()
     return training.steps
 
 

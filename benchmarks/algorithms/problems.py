@@ -1,7 +1,10 @@
-"""What the members are compared on: a family, a model and settings of the outer loop, the same for all."""
+"""What the members are compared on: a family, a model and settings of the outer loop, the same for all.
+
+A quick run has every part smaller: sentences of three mentions, one adapted layer, one episode a step.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fewshot.data.split import ClassSplit
 from fewshot.models.compute import Compute
@@ -45,28 +48,42 @@ class Problem:
         return LoraEncoder(lora=self.lora, compute=compute)
 
 
-def problems() -> dict[str, Problem]:
+def problems(quick: bool = False) -> dict[str, Problem]:
     """By name. BANKING77 in its first published fold is looked for in the folder FEWSHOT_DATA."""
-    found = [_problem(data, shot) for data in ("attributes", "banking77") for shot in SHOTS]
-    return {problem.name: problem for problem in found}
+    made = {"attributes": _attributes, "banking77": _banking77}
+    found = [made[data](shot) for data in made for shot in SHOTS]
+    return {problem.name: _smaller(problem) if quick else problem for problem in found}
 
 
-def _problem(data: str, shot: int) -> Problem:
-    if data == "attributes":
-        return Problem(
-            data,
-            shot,
-            lambda: Attributes(way=WAY, shot=shot, queries=QUERIES),
-            Lora(),
-            Training(),
-            Validation(),
-        )
+def _attributes(shot: int, mentions: int | None = None) -> Problem:
+    return Problem(
+        "attributes",
+        shot,
+        lambda: Attributes(way=WAY, shot=shot, queries=QUERIES, mentions=mentions),
+        Lora(),
+        Training(),
+        Validation(),
+    )
+
+
+def _banking77(shot: int) -> Problem:
     fold = ClassSplit(fold="01")
     return Problem(
-        data,
+        "banking77",
         shot,
-        lambda: NWayKShot(source=data, way=WAY, shot=shot, queries=QUERIES, split=fold),
+        lambda: NWayKShot(source="banking77", way=WAY, shot=shot, queries=QUERIES, split=fold),
         Lora(layers="last:2"),
         Training(steps=80, meta_batch=4, lr=5e-4),
         Validation(every=40, episodes=40),
+    )
+
+
+def _smaller(problem: Problem) -> Problem:
+    short = _attributes(problem.shot, mentions=3).family
+    return replace(
+        problem,
+        family=short if problem.data == "attributes" else problem.family,
+        lora=Lora(layers="last:1"),
+        training=replace(problem.training, meta_batch=1),
+        validation=Validation(every=0),
     )
