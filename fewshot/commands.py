@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
@@ -12,13 +13,14 @@ from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
 from fewshot.comparison import Contestant, adapted_by, compare, comparison, like
 from fewshot.config import HelpFormatter, add_parts, build, defaults, parse, resolved
 from fewshot.errors import InputError, suggestion
-from fewshot.evaluation import evaluate
+from fewshot.evaluation import Evaluation, evaluate
 from fewshot.files import write_json, write_text
 from fewshot.loading import LoadedRun, load_run
 from fewshot.report.tables import print_comparison, print_summary
 from fewshot.report.worked import print_episode
 from fewshot.run import RunFolder, check_free
-from fewshot.tasks.family import episodes
+from fewshot.tasks.family import TaskFamily, episodes
+from fewshot.tasks.manifest import Manifest, Replayed
 from fewshot.training import Trainer
 
 TRAIN = """Meta-train, evaluate on the test side, write a run directory.
@@ -54,6 +56,8 @@ def train(arguments: Sequence[str]) -> int:
     parser = _parser("train", "[--config FILE] [--key value ...] --out RUN", TRAIN, example)
     parser.add_argument("--out", type=str, required=True, help="the run directory to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a run directory that exists")
+    strict = "refuse data whose sides share classes, texts or near-duplicates; else they are reported"
+    parser.add_argument("--strict", action="store_true", help=strict)
     parsed = parse(parser, arguments)
     out = Path(parsed.out)
     if not parsed.overwrite:
@@ -62,7 +66,8 @@ def train(arguments: Sequence[str]) -> int:
     trainer = Trainer(
         **vars(parts),
         out=out,
-        config=lambda: resolved(parser, parsed, parts.model, trainer.resolved()),
+        config=lambda: resolved(parser, parsed, parts, trainer.resolved()),
+        strict=parsed.strict,
     )
     trainer.check()
     if out.exists():
@@ -80,23 +85,34 @@ def evaluate_run(arguments: Sequence[str]) -> int:
     parser.add_argument("--episodes", type=int, help="short for --evaluation.episodes")
     parser.add_argument("--name", type=str, help="folder in RUN/evaluations; by default episodes-N-seed-S")
     parser.add_argument("--overwrite", action="store_true", help="replace an evaluation of that name")
+    replay = "draw the episodes of this manifest.json again, of an evaluation here or elsewhere"
+    parser.add_argument("--manifest", type=str, metavar="FILE", help=replay)
     (run,), _ = _load_runs(parser, arguments, most=1)
-    settings = run.parts.evaluation
+    family, settings = run.parts.family, run.parts.evaluation
+    if run.parsed.manifest:
+        family, settings = replayed(Path(run.parsed.manifest), family, settings)
     name = run.parsed.name or f"episodes-{settings.episodes}-seed-{settings.seed}"
     folder = run.folder.path / "evaluations" / name
     if not run.parsed.overwrite:
         check_free(folder)
     started = time.perf_counter()
     parts = run.parts
-    results = evaluate(parts.family, parts.model, parts.algorithm, settings, title="test episodes")
+    results = evaluate(family, parts.model, parts.algorithm, settings, title="test episodes")
     seconds = time.perf_counter() - started
     summary = RunFolder.summary(results, settings.seed, parts.model, parts.algorithm, seconds)
-    RunFolder.write_results(folder, results, summary)
-    write_text(folder / "config.yaml", resolved(parser, run.parsed, parts.model))
+    RunFolder.write_results(folder, results, summary, parts.family)
+    write_text(folder / "config.yaml", resolved(parser, run.parsed, parts))
     console = Console()
     print_summary(summary, console)
     console.print(f"written to {folder}", soft_wrap=True, highlight=False, markup=False)
     return 0
+
+
+def replayed(file: Path, family: TaskFamily, settings: Evaluation) -> tuple[TaskFamily, Evaluation]:
+    """The episodes of a manifest, all of them or as many as are asked for, under its seed."""
+    content = Manifest.read(file)
+    count = min(settings.episodes, len(content.entries))
+    return Replayed(family, content), replace(settings, episodes=count, seed=content.seed)
 
 
 def compare_runs(arguments: Sequence[str]) -> int:

@@ -86,19 +86,25 @@ def build(parser: ArgumentParser, parsed: Namespace) -> Parts:
 
 
 def resolved(
-    parser: ArgumentParser, parsed: Namespace, model: Learner, training: Mapping[str, Any] | None = None
+    parser: ArgumentParser, parsed: Namespace, parts: Parts, training: Mapping[str, Any] | None = None
 ) -> str:
-    """The text of `config.yaml`: every value, with what 'auto' became."""
-    return _text(parser, parsed, model.resolved(), training or {})
+    """The text of `config.yaml`: every value, with what 'auto' became and which revision was read."""
+    changed = {"family": parts.family.resolved(), "model": parts.model.resolved()}
+    return _text(parser, parsed, changed, training or {})
 
 
 def _text(
-    parser: ArgumentParser, parsed: Namespace, model: Mapping[str, Any], training: Mapping[str, Any]
+    parser: ArgumentParser,
+    parsed: Namespace,
+    changed: Mapping[str, Mapping[str, Any]],
+    training: Mapping[str, Any],
 ) -> str:
-    """The values of every part as YAML, those of `model` and `training` changed."""
+    """The values of every part as YAML, some of them changed."""
     everything = yaml.safe_load(parser.dump(parsed, skip_validation=True))
     values = {field.name: everything[field.name] for field in dataclasses.fields(Parts)}
-    values["model"]["init_args"].update(model)
+    for part, arguments in changed.items():
+        if arguments:
+            values[part].setdefault("init_args", {}).update(arguments)
     values["training"].update(training)
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 

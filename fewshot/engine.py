@@ -165,4 +165,4 @@ class Engine:
 
 
 def _rows(episodes: Sequence[Episode]) -> int:
-    return max(max(len(episode.support), len(episode.query)) for episode in episodes)
+    return max(max(len(episode.learned_from), len(episode.query)) for episode in episodes)

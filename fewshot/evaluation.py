@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from fewshot.ahead import ahead
-from fewshot.algorithms.algorithm import Algorithm, ready
+from fewshot.algorithms.algorithm import Algorithm, Predictor, outsiders, ready
 from fewshot.chunks import Chunks
 from fewshot.data.split import Side
 from fewshot.errors import require_at_least
-from fewshot.metrics import SCORES, Scores, over_tasks, task_scores
+from fewshot.metrics import SCORES, Scores, over_tasks, rejection_auroc, task_scores
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.progress import Progress
@@ -46,6 +46,8 @@ class Evaluation:
 class TaskResult:
     """One adapted task: its scores, their values before adaptation, and the seconds it took.
 
+    `auroc` says how well the highest class probability tells the queries from those of no class; None where
+    there are no such queries.
     Seconds are the wall time from the texts to the predictions, shared evenly by the tasks of one batch.
     """
 
@@ -55,6 +57,7 @@ class TaskResult:
     before: Scores
     loss: float
     seconds: float
+    auroc: float | None = None
 
     def row(self) -> dict[str, Any]:
         """The columns of `tasks.csv`."""
@@ -70,7 +73,7 @@ class TaskResult:
             "loss": self.loss,
             "accuracy_before": self.before.accuracy,
             "seconds": self.seconds,
-        }
+        } | ({} if self.auroc is None else {"auroc": self.auroc})
 
 
 def evaluate(
@@ -106,6 +109,7 @@ def evaluate(
 
 def summarise(results: Sequence[TaskResult]) -> dict[str, Any]:
     """The figures of `summary.json` that follow from the task results."""
+    rejected = [result.auroc for result in results if result.auroc is not None]
     return {
         "episodes": len(results),
         "way": _common(result.episode.way for result in results),
@@ -113,7 +117,7 @@ def summarise(results: Sequence[TaskResult]) -> dict[str, Any]:
         **{name: over_tasks([getattr(result.after, name) for result in results]) for name in SCORES},
         "loss": over_tasks([result.loss for result in results])["mean"],
         "before": {name: over_tasks([getattr(result.before, name) for result in results]) for name in SCORES},
-    }
+    } | ({"auroc": over_tasks(rejected)} if rejected else {})
 
 
 def _evaluate_chunks(
@@ -130,7 +134,7 @@ def _evaluate_chunks(
             for result in _evaluate_together(model, algorithm, numbers[cut], drawn[cut])
         ]
 
-    return chunks.run(work, max(max(len(e.support), len(e.query)) for e in drawn))
+    return chunks.run(work, max(max(len(e.learned_from), len(e.query), len(e.outside)) for e in drawn))
 
 
 def _evaluate_together(
@@ -138,15 +142,35 @@ def _evaluate_together(
 ) -> list[TaskResult]:
     started = time.perf_counter()
     support, query = ready(model, drawn)
-    scores = algorithm.adapt(model, support)(query)
+    predict = algorithm.adapt(model, support)
+    scores = predict(query)
     if scores.is_cuda:
         torch.cuda.synchronize()  # else the clock stops before the work does
     seconds = (time.perf_counter() - started) / len(drawn)
     losses = model.losses(scores, query).tolist()
     after = _scores_by_task(scores, query)
     before = _scores_by_task(algorithm.before(model, support)(query), query) if algorithm.adapts else after
+    rejection = _rejection(model, predict, drawn, scores, query)
     return [
-        TaskResult(numbers[t], drawn[t], after[t], before[t], losses[t], seconds) for t in range(len(drawn))
+        TaskResult(numbers[t], drawn[t], after[t], before[t], losses[t], seconds, rejection[t])
+        for t in range(len(drawn))
+    ]
+
+
+def _rejection(
+    model: Learner, predict: Predictor, drawn: Sequence[Episode], scores: Tensor, query: TaskBatch
+) -> list[float | None]:
+    """For each task the area under the ROC curve of the highest class probability."""
+    batch = outsiders(model, drawn)
+    if batch is None:
+        return [None] * len(drawn)
+    batch = model.place(batch)
+    known, strange = (each.softmax(-1).amax(-1) for each in (scores, predict(batch)))
+    return [
+        rejection_auroc(known[query.task == t].tolist(), strange[batch.task == t].tolist())
+        if episode.outside
+        else None
+        for t, episode in enumerate(drawn)
     ]
 
 
@@ -162,7 +186,7 @@ def _scores_by_task(scores: Tensor, query: TaskBatch) -> list[Scores]:
 def _common(values: Iterator[float]) -> float | None:
     """The value that all share; None where they differ."""
     distinct = set(values)
-    return _plain(distinct.pop()) if len(distinct) == 1 else None
+    return (_plain(distinct.pop()) or None) if len(distinct) == 1 else None
 
 
 def _plain(value: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score
 
 SCORES = ("accuracy", "precision", "recall", "f1")
 
@@ -33,6 +33,17 @@ def task_scores(labels: Sequence[int], predicted: Sequence[int], way: int) -> Sc
         labels, predicted, labels=range(way), average="macro", zero_division=0
     )
     return Scores(float(accuracy_score(labels, predicted)), float(precision), float(recall), float(f1))
+
+
+def rejection_auroc(known: Sequence[float], strange: Sequence[float]) -> float:
+    """The probability that a query of a class is surer than one of no class; ties count half.
+
+    Args:
+        known: how sure the model is of each query of a class.
+        strange: likewise of each query from outside.
+    """
+    labels = [1] * len(known) + [0] * len(strange)
+    return float(roc_auc_score(labels, [*known, *strange]))
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float, float]:

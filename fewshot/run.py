@@ -13,6 +13,8 @@ from fewshot.errors import InputError
 from fewshot.evaluation import TaskResult, summarise
 from fewshot.files import append_line, write_csv, write_json, write_text
 from fewshot.models.learner import Learner
+from fewshot.tasks.family import TaskFamily
+from fewshot.tasks.manifest import manifest
 from fewshot.versions import SCHEMA, versions
 
 
@@ -41,8 +43,8 @@ class RunFolder:
 
     path: Path
 
-    def create(self, config: str) -> None:
-        """Makes the directory with `run.json` (who wrote it) and `config.yaml`.
+    def create(self, config: str, data: dict[str, Any] | None) -> None:
+        """Makes the directory with `run.json` (who wrote it), `config.yaml` and `data.json` (what was read).
 
         Raises:
             InputError: something of that name exists.
@@ -50,6 +52,8 @@ class RunFolder:
         check_free(self.path)
         write_json(self.path / "run.json", {"schema": SCHEMA, "versions": versions()})
         write_text(self.path / "config.yaml", config)
+        if data:
+            write_json(self.path / "data.json", data)
 
     def log(self, line: dict[str, Any]) -> None:
         """Adds a line to `log.jsonl`."""
@@ -69,10 +73,18 @@ class RunFolder:
         return head | summarise(results) | {"versions": versions()}
 
     @staticmethod
-    def write_results(folder: Path, results: Sequence[TaskResult], summary: dict[str, Any]) -> None:
-        """Writes `tasks.csv` and `summary.json` into the run or one of its evaluations."""
-        write_csv(folder / "tasks.csv", [result.row() for result in results])
+    def write_results(
+        folder: Path, results: Sequence[TaskResult], summary: dict[str, Any], family: TaskFamily
+    ) -> None:
+        """Writes `tasks.csv`, `summary.json` and `manifest.json` into the run or one of its evaluations."""
+        rows = [result.row() for result in results]
+        columns = dict.fromkeys(name for row in rows for name in row)  # some tasks may have more than others
+        write_csv(folder / "tasks.csv", [{name: row.get(name) for name in columns} for row in rows])
         write_json(folder / "summary.json", summary)
+        drawn = [result.episode for result in results]
+        write_text(
+            folder / "manifest.json", json.dumps(manifest(family, "test", summary["seed"], drawn)) + "\n"
+        )
 
     def remove(self) -> None:
         """Removes a run, and nothing that is none.

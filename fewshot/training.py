@@ -26,6 +26,7 @@ from fewshot.outer import Training, Validation
 from fewshot.progress import Progress
 from fewshot.run import RunFolder
 from fewshot.skips import Skips
+from fewshot.tasks.apart import leaks_of, sources_of
 from fewshot.tasks.family import TaskFamily, episodes
 
 
@@ -59,6 +60,8 @@ class Trainer:
         validation: which meta-parameters are kept.
         evaluation: the test episodes.
         out: the run directory to write; nothing is written where it is None.
+        strict: refuse a family whose sides share classes, texts or near-duplicates; a run directory reports
+            them in any case, in `data.json`.
         config: gives the text of `config.yaml`; asked once the algorithm is prepared.
     """
 
@@ -72,11 +75,12 @@ class Trainer:
         evaluation: Evaluation = Evaluation(),
         out: str | Path | None = None,
         config: Callable[[], str] | None = None,
+        strict: bool = False,
     ) -> None:
         self.family, self.model, self.algorithm = family, model, algorithm
         self.training, self.validation, self.evaluation = training, validation, evaluation
         self._folder = RunFolder(Path(out)) if out is not None else None
-        self._config = config or self._settings_alone
+        self._config, self._strict = config or self._settings_alone, strict
         self._said: list[str] | None = None  # what the parts said when they were prepared
         self._skips = Skips(training.steps, training.meta_batch)
         at_once = training.tasks_at_once
@@ -91,8 +95,9 @@ class Trainer:
         """
         if self._said is not None:
             return
+        leaks = self._leaks()
         self.algorithm.meet(self.family.split("train").classes())
-        said = [self.algorithm.prepare(self.model)]
+        said = [*leaks, self.algorithm.prepare(self.model)]
         trains = self.algorithm.trainable and self.training.steps
         used = {"train": trains, "valid": trains and self.validation.every, "test": True}
         for side in SIDES:
@@ -103,6 +108,17 @@ class Trainer:
                 if side == "train":
                     self.engine.measure(drawn[0], self._most_at_once())
         self._said = [*said, self.model.note()]
+
+    def _leaks(self) -> list[str]:
+        """What two sides share, in words; looked for where it is reported or refused."""
+        self._data = None
+        if self._folder is None and not self._strict:
+            return []
+        found = leaks_of(self.family)
+        if self._strict:
+            found.refuse()
+        self._data = {"sources": sources_of(self.family), **found.content()}
+        return [str(leak) for leak in found.leaks]
 
     def _most_at_once(self) -> int | None:
         """The most tasks of a chunk, to be measured; None where their number is given."""
@@ -123,7 +139,7 @@ class Trainer:
         self.check()
         self._parameters = meta_parameters(self.model, self.algorithm)
         if self._folder:
-            self._folder.create(self._config())
+            self._folder.create(self._config(), self._data)
         if self.algorithm.trainable and self.training.steps:
             self._train()
         if self._folder:
@@ -229,7 +245,7 @@ class Trainer:
         summary["skipped_steps"] = self._skips.total
         path = self._folder.path if self._folder else None
         if path:
-            RunFolder.write_results(path, results, summary)
+            RunFolder.write_results(path, results, summary, self.family)
         return Run(self.model, self.algorithm, results, summary, path)
 
     def _settings_alone(self) -> str:

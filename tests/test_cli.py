@@ -335,7 +335,7 @@ def test_a_full_disk_is_said_and_leaves_no_broken_file(every: int, small: list[s
     assert "free some space" in done.stderr
     assert "Traceback" not in done.stderr
     left = {file.name for file in tmp_path.rglob("*") if file.is_file()}
-    assert left <= {"run.json", "config.yaml", "log.jsonl"}
+    assert left <= {"run.json", "config.yaml", "data.json", "log.jsonl"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ ROOT = Path(fewshot.__file__).parent
 LEVELS = (
     {"errors", "versions"},
     {"files", "progress", "outer", "ahead", "memory", "skips"},
-    {"data", "models.stack", "models.batch"},
+    {"data", "releases", "models.stack", "models.batch"},
     {"tasks"},
     {"models"},
     {"algorithms"},
@@ -29,7 +29,7 @@ LEVELS = (
     {"__main__", "__init__"},
 )
 DOORS = {
-    "datasets": "data/sources.py",
+    "datasets": "data/arrow.py",
     "transformers": "models/backbone.py",
     "peft": "models/lora.py",
 }

@@ -45,7 +45,8 @@ def test_a_run_directory_holds_what_people_script_against(make_learner: LearnerM
         str(file.relative_to(tmp_path / "run")) for file in (tmp_path / "run").rglob("*") if file.is_file()
     }
     assert names == {
-        "run.json", "config.yaml", "log.jsonl", "tasks.csv", "summary.json", "meta.safetensors",
+        "run.json", "config.yaml", "data.json", "log.jsonl", "tasks.csv", "summary.json", "manifest.json",
+        "meta.safetensors",
         "adapter/adapter_config.json", "adapter/adapter_model.safetensors", "checkpoints/best.safetensors",
     }  # fmt: skip
     with (tmp_path / "run" / "tasks.csv").open(newline="") as file:

@@ -20,6 +20,7 @@ from benchmarks.algorithms.table import console_tables, load
 from fewshot.errors import FewshotError, InputError, suggestion
 from fewshot.files import write_json
 from fewshot.models.compute import Compute
+from fewshot.models.encoder import LoraEncoder
 
 RESULTS = Path(__file__).parents[1] / "results" / "algorithms"
 
@@ -56,12 +57,15 @@ def _run(
     cells: Sequence[tuple[Problem, str]], folder: Path, effort: Effort, compute: Compute, console: Console
 ) -> None:
     started = time.perf_counter()
+    states: dict[str, LoraEncoder] = {}
     for number, (problem, member) in enumerate(cells):
         left = (time.perf_counter() - started) / number * (len(cells) - number) / 60 if number else None
         estimate = "" if left is None else f", about {left:.0f} minutes left"
         console.print(f"cell {number + 1} of {len(cells)}: {problem.name}, {member}{estimate}")
         command = _command(problem, member, effort)
-        result = run_cell(problem, member, effort, compute, command)
+        if effort.quick and problem.name not in states:
+            states = {problem.name: problem.model(compute)}  # members meet the same texts
+        result = run_cell(problem, member, effort, compute, command, states.get(problem.name))
         write_json(path_of(folder, problem, member), result)
         console.print(f"  {_said(result)}")
 

@@ -16,6 +16,7 @@ from fewshot.errors import FewshotError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate, summarise
 from fewshot.metrics import SCORES
 from fewshot.models.compute import Compute
+from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
 from fewshot.tasks.family import TaskFamily
 from fewshot.training import Trainer
@@ -54,12 +55,22 @@ def is_done(path: Path, effort: Effort) -> bool:
     return bool(found["quick"] == effort.quick and found["episodes"] == effort.episodes)
 
 
-def run_cell(problem: Problem, member: str, effort: Effort, compute: Compute, command: str) -> dict[str, Any]:
+def run_cell(
+    problem: Problem,
+    member: str,
+    effort: Effort,
+    compute: Compute,
+    command: str,
+    states: LoraEncoder | None = None,
+) -> dict[str, Any]:
     """Trains a member where it is trained, and adapts it to the test episodes.
 
-    A member that fails is a result too: its error stands in the place of the scores.
+    A member that fails is a result too: its error stands in the place of the scores. Where the frozen
+    states of texts are kept by another model, its seconds are not a member's own.
     """
     model, algorithm, family = problem.model(compute), MEMBERS[member](), problem.family()
+    if states is not None:
+        model.share_states(states)
     started = time.perf_counter()
     steps, scored = 0, dict[str, Any]()
     try:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fewshot.algorithms.inner import Trace
+from fewshot.data.example import Example
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
@@ -104,17 +105,23 @@ def collate(learner: Learner, episodes: Sequence[Episode]) -> tuple[TaskBatch, T
 
     They lie on the host; `Learner.place` readies them for the model.
     """
-    batches = []
-    for sets in ([e.support for e in episodes], [e.query for e in episodes]):
-        texts = [(example.text, example.text_pair) for examples in sets for example in examples]
-        labels = [n for e, examples in zip(episodes, sets, strict=True) for n in e.numbers(examples)]
-        task = [t for t, examples in enumerate(sets) for _ in examples]
-        batch = learner.batch(texts, labels, task, [e.way for e in episodes])
-        named = replace(
-            batch, names=tuple(e.classes for e in episodes), sources=tuple(e.source for e in episodes)
-        )
-        batches.append(named)
-    return batches[0], batches[1]
+    support = _batch(learner, episodes, [e.learned_from for e in episodes])
+    return support, _batch(learner, episodes, [e.query for e in episodes])
+
+
+def outsiders(learner: Learner, episodes: Sequence[Episode]) -> TaskBatch | None:
+    """The queries from outside of T episodes as a batch, labels without meaning; None if there are none."""
+    if not any(episode.outside for episode in episodes):
+        return None
+    return _batch(learner, episodes, [e.outside for e in episodes])
+
+
+def _batch(learner: Learner, episodes: Sequence[Episode], sets: Sequence[tuple[Example, ...]]) -> TaskBatch:
+    texts = [(example.text, example.text_pair) for examples in sets for example in examples]
+    labels = [n for e, examples in zip(episodes, sets, strict=True) for n in e.numbers(examples)]
+    task = [t for t, examples in enumerate(sets) for _ in examples]
+    batch = learner.batch(texts, labels, task, [e.way for e in episodes])
+    return replace(batch, names=tuple(e.classes for e in episodes), sources=tuple(e.source for e in episodes))
 
 
 def ready(learner: Learner, episodes: Sequence[Episode]) -> tuple[TaskBatch, TaskBatch]:

@@ -1,8 +1,11 @@
 """What the name of a source stands for, and which of its columns are wanted."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+REFERENCE = re.compile(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<subset>[^@]+))?(?:@(?P<revision>.+))?")
 
 
 @dataclass(frozen=True)
@@ -11,18 +14,41 @@ class Columns:
 
     Args:
         text: the column with the text.
-        label: the column with the name (or the number) of the class.
+        label: the column with the name (or the number) of the class; none for texts without labels.
         text_pair: the column with the second text, for tasks on pairs.
+        label_names: the names of numbered labels: the class 0 is called by the first of them.
     """
 
     text: str = "text"
-    label: str = "label"
+    label: str | None = "label"
     text_pair: str | None = None
+    label_names: list[str] | None = None
 
     def fields(self) -> dict[str, str]:
         """Field of `Example` -> column of the source."""
-        pair = {} if self.text_pair is None else {"text_pair": self.text_pair}
-        return {"text": self.text, "label": self.label} | pair
+        fields = {"text": self.text, "label": self.label, "text_pair": self.text_pair}
+        return {field: column for field, column in fields.items() if column is not None}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A data set of the hub: `owner/name`, `owner/name:subset`, `owner/name@revision`.
+
+    Args:
+        id: owner and name.
+        subset: one of the configurations that it has.
+        revision: a commit, a tag or a branch such as refs/convert/parquet.
+    """
+
+    id: str
+    subset: str | None = None
+    revision: str | None = None
+
+    @classmethod
+    def parse(cls, source: str) -> "Reference":
+        """The parts of a hub id; what does not look like one is all name."""
+        found = REFERENCE.fullmatch(source)
+        return cls(**found.groupdict()) if found else cls(source)
 
 
 def find_source(source: str) -> Path | None:
@@ -30,11 +56,17 @@ def find_source(source: str) -> Path | None:
 
     A bare name is looked for in the folder that the environment variable FEWSHOT_DATA names.
     """
-    home = os.environ.get("FEWSHOT_DATA")
-    if home and "/" not in source and (Path(home) / source).exists():
-        return Path(home) / source
+    home = data_home()
+    if home and "/" not in source and (home / source).exists():
+        return home / source
     path = Path(source).expanduser()
     return path if path.exists() else None
+
+
+def data_home() -> Path | None:
+    """The folder that FEWSHOT_DATA names."""
+    home = os.environ.get("FEWSHOT_DATA")
+    return Path(home) if home else None
 
 
 def data_file(path: Path) -> Path | None:

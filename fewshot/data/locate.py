@@ -88,7 +88,9 @@ def _holds_list(file: Path) -> bool:
 
 def _wrong_cells(text: io.TextIOBase, delimiter: str) -> Iterator[tuple[int, str | None]]:
     rows = table_rows(text, delimiter)
-    width = len(next(rows, (1, []))[1])
+    first, header = next(rows, (1, []))
+    width = len(header)
+    yield first, _wrong_bytes("".join(header))
     for number, row in rows:
         more = f"{len(row)} cells under a header of {width}" if len(row) > width else None
         yield number, _wrong_bytes("".join(row)) or more

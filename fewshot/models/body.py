@@ -38,13 +38,13 @@ class Body:
 
     def __init__(self, model: nn.Module, lora: LoraAdapter, attention: str, cache: StateCache) -> None:
         self._model, self._lora, self.attention = model, lora, attention
-        self._cache = StateCache()  # for the probe alone
+        self.cache = StateCache()  # for the probe alone
         self._prefix = FrozenPrefix(model, lora.layers, LINEAR)
         self._accepted = set(inspect.signature(model.forward).parameters)
         self.packs = self._prefix.possible and self._packing_is_right()
         if self.packs and cache.projections:
             self._prefix.extend(self._probe_adapted)
-        self._cache = cache
+        self.cache = cache
 
     @property
     def note(self) -> str:
@@ -120,7 +120,7 @@ class Body:
         ids = torch.split(part.ids[0, :tokens], lengths)
         types = [None] * len(ids) if part.types is None else torch.split(part.types[0, :tokens], lengths)
         rows = [_row(*row) for row in zip(ids, types, strict=True)]
-        states = self._cache.states([_key(row) for row in rows], partial(self._states, rows))
+        states = self.cache.states([_key(row) for row in rows], partial(self._states, rows))
         return torch.cat([*states, states[0][:1].expand(part.packing.filling, -1)])[None]
 
     def _states(self, rows: Sequence[Tokens], wanted: Sequence[int]) -> list[Tensor]:

@@ -118,6 +118,10 @@ class LoraEncoder(Learner):
         pooled = [self._pooled(stack, part) for part in batch.inputs.parts]
         return torch.cat(pooled)[batch.inputs.restore]
 
+    def share_states(self, other: "LoraEncoder") -> None:
+        """Keeps frozen states where another learner of the same backbone and layers keeps them."""
+        self._body.cache = other._body.cache
+
     def limit_rows(self, rows: int) -> bool:
         """Batches from here on come in parts of at most so many rows."""
         self.rows_at_once = rows

@@ -28,6 +28,11 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
             percent(after["std"]),
             percent(after["worst_decile"]),
         )
+    if rejection := summary.get("auroc"):
+        spread = percent(rejection["std"]), percent(rejection["worst_decile"])
+        table.add_row(
+            "rejection (AUROC)", "", percent(rejection["mean"]), interval(rejection["ci95"]), *spread
+        )
     console.print(table)
     if skipped := summary.get("skipped_steps"):
         console.print(f"{skipped} outer steps were skipped: a loss was not finite; log.jsonl has which")

@@ -16,6 +16,7 @@ from fewshot.errors import InputError, listing
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.grammar import KINDS, Kind
+from fewshot.tasks.sided import Sided
 
 SHARED_KINDS = KINDS[:10]
 DISJOINT_KINDS: dict[Side, tuple[Kind, ...]] = {
@@ -26,7 +27,7 @@ DISJOINT_KINDS: dict[Side, tuple[Kind, ...]] = {
 MENTIONS = {"shared": 10, "disjoint": 5}
 
 
-class Attributes(TaskFamily):
+class Attributes(Sided):
     """Sentences from a grammar; each episode asks about one attribute and N of its values.
 
     Args:
@@ -56,15 +57,8 @@ class Attributes(TaskFamily):
                 "unknown setting", where="attribute tasks", got=f"kinds {kinds!r}", needed=listing(MENTIONS)
             )
         mentions = MENTIONS[kinds] if mentions is None else mentions
-        self._sides = {side: _Side(side, kinds, way, shot, queries, mentions) for side in SIDES}
-
-    def split(self, side: Side) -> TaskFamily:
-        """The episodes over the values (and attributes) of one side."""
-        return self._sides[side]
-
-    def episode(self, index: int, generator: np.random.Generator) -> Episode:
-        """An episode over the meta-training values."""
-        return self._sides["train"].episode(index, generator)
+        sides = {side: _Side(side, kinds, way, shot, queries, mentions) for side in SIDES}
+        super().__init__(sides, "attribute tasks")
 
 
 def _source(kind: Kind) -> str:

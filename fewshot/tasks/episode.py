@@ -13,18 +13,23 @@ class Episode:
     Args:
         support: the labelled examples that adaptation sees.
         query: the examples that it is judged on; none of them is in the support set.
-        classes: the episode's class names; class number n of the model is `classes[n]`.
+        classes: the episode's class names; class number n of the model is `classes[n]`. None at all where
+            the labels are texts to be written (generation).
         source: where the episode comes from, for reports.
+        outside: queries of none of the classes, which are to be rejected.
+        augmented: further support examples, made from those of the support set; they count for no shot.
 
     Raises:
-        InputError: an empty side, a label outside `classes`, a class without support, or an
-            example on both sides.
+        InputError: an empty side, a label outside `classes`, a class without support, an example on both
+            sides, a query from outside with the label of a class.
     """
 
     support: tuple[Example, ...]
     query: tuple[Example, ...]
     classes: tuple[str, ...]
     source: str = ""
+    outside: tuple[Example, ...] = ()
+    augmented: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
         wrong = self._problem()
@@ -38,31 +43,53 @@ class Episode:
     def _problem(self) -> str | None:
         if not self.support or not self.query:
             return "its support or query set is empty"
-        labels = {example.label for example in self.support + self.query}
-        if labels - set(self.classes):
-            return f"the labels {listing(sorted(labels - set(self.classes)))} are none of its classes"
-        without = set(self.classes) - {example.label for example in self.support}
-        if without:
-            return f"no support example for {listing(sorted(without))}"
-        both = set(self.support) & set(self.query)
+        learned = {example.label for example in self.support}
+        classes = set(self.classes)
+        strange = (learned | {example.label for example in self.query + self.augmented}) - classes
+        if strange and classes:
+            return f"the labels {listing(sorted(strange))} are none of its classes"
+        if len(classes) < len(self.classes):
+            return "a class is named twice"
+        if classes - learned:
+            return f"no support example for {listing(sorted(classes - learned))}"
+        inside = {example.label for example in self.outside} & classes
+        if inside:
+            return f"the queries from outside have the labels {listing(sorted(inside))}"
+        both = set(self.support + self.augmented) & set(self.query)
         return f"{len(both)} examples are in support and query: {next(iter(both)).text!r}" if both else None
 
     @property
     def way(self) -> int:
-        """The number of classes."""
+        """The number of classes; 0 where the labels are texts to be written."""
         return len(self.classes)
 
     @property
     def shot(self) -> float:
         """Support examples a class, on average (a whole number where the classes are balanced)."""
-        return len(self.support) / self.way
+        return len(self.support) / max(1, self.way)
 
     @property
     def queries(self) -> float:
         """Query examples a class, on average."""
-        return len(self.query) / self.way
+        return len(self.query) / max(1, self.way)
+
+    @property
+    def learned_from(self) -> tuple[Example, ...]:
+        """The support set with what was made from it."""
+        return self.support + self.augmented
 
     def numbers(self, examples: tuple[Example, ...]) -> list[int]:
-        """The class number of each of `examples`."""
+        """The class number of each of `examples`; 0 for those from outside.
+
+        Raises:
+            InputError: the labels are texts to be written.
+        """
+        if not self.classes:
+            raise InputError(
+                "this episode has no classes: its labels are texts to be written",
+                where=f"source {self.source!r}",
+                needed="a family of classes for a model that classifies",
+                fix="choose a family of classes, such as Matching on the same records",
+            )
         number = {label: n for n, label in enumerate(self.classes)}
-        return [number[example.label] for example in examples]
+        return [number.get(example.label, 0) for example in examples]

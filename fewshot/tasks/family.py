@@ -2,15 +2,23 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
+from fewshot.data.pool import Pool
 from fewshot.data.split import SIDES, Side
 from fewshot.tasks.episode import Episode
 
 
 class TaskFamily(ABC):
-    """A source of episodes. Subclass it and write `episode`; that is all a family needs."""
+    """A source of episodes. Subclass it and write `episode`; that is all a family needs.
+
+    `differs` says what its sides differ by, for the check of leaks: their classes, their tasks (the names of
+    their pools), or their rows alone.
+    """
+
+    differs: Literal["classes", "tasks", "rows"] = "classes"
 
     @abstractmethod
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
@@ -34,6 +42,14 @@ class TaskFamily(ABC):
 
         A family that does not list them gives none.
         """
+        return {}
+
+    def pools(self) -> Sequence[Pool]:
+        """All examples of this side, for checks of leaks and for manifests; none where they are made up."""
+        return ()
+
+    def resolved(self) -> Mapping[str, Any]:
+        """Constructor arguments that name exactly what was read, where those given leave it open."""
         return {}
 
 

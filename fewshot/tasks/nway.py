@@ -1,28 +1,36 @@
-"""N-way K-shot classification on any labelled text."""
+"""N-way K-shot classification on any labelled text.
 
+Vinyals, Blundell, Lillicrap, Kavukcuoglu, Wierstra: Matching Networks for One Shot Learning, NeurIPS 2016,
+https://arxiv.org/abs/1606.04080: an episode has N classes, K support and Q query examples of each, and the
+classes of meta-training, validation and test are disjoint.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from fewshot.data.augment import Augmentation
 from fewshot.data.find import Columns, find_source
-from fewshot.data.pool import Pool
+from fewshot.data.pool import Given, Pool
+from fewshot.data.reading import Reading
 from fewshot.data.split import SIDES, ClassSplit, Side, split_classes
-from fewshot.errors import InputError
-from fewshot.tasks.episode import Episode
-from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.sampler import PoolTasks
+from fewshot.tasks.sided import Sided
 
 
-class NWayKShot(TaskFamily):
+class NWayKShot(Sided):
     """Episodes of N classes with K support and Q query examples each; classes are split by side.
 
     Args:
-        source: a jsonl, csv or parquet file, a folder, a name inside FEWSHOT_DATA, or a hub id.
+        source: a jsonl, csv, tsv or parquet file, a folder, a name inside FEWSHOT_DATA or of the catalogue, a
+            hub id (`owner/name:subset@revision`). From Python also a data frame, a list of mappings, a pool.
         way: classes in an episode (N).
         shot: support examples a class (K).
         queries: query examples a class (Q).
         columns: which columns hold text and label.
         split: which classes are for meta-training, validation and test.
+        reading: which rows are read, and how they are cleaned.
+        augmentation: of support sets.
 
     Raises:
         InputError: anything that makes an episode impossible, before the first is drawn.
@@ -30,33 +38,32 @@ class NWayKShot(TaskFamily):
 
     def __init__(
         self,
-        source: str,
+        source: Given,
         way: int = 5,
         shot: int = 5,
         queries: int = 5,
         columns: Columns = Columns(),
         split: ClassSplit = ClassSplit(),
+        reading: Reading = Reading(),
+        augmentation: Augmentation = Augmentation(),
     ) -> None:
-        pool = Pool.load(source, columns)
-        path = find_source(source)
-        folder = path if path and path.is_dir() else (path.parent if path else None)
-        classes = split_classes(split, pool.classes, folder, Path(source).name)
-        used = [side for side in SIDES if classes[side]]
-        self._sides = {side: PoolTasks(pool.only(classes[side], side), way, shot, queries) for side in used}
-        self._source = source
+        self._pool = Pool.load(source, columns, reading)
+        sides = split_pool(self._pool, source, split)
+        tasks = {side: PoolTasks(pool, way, shot, queries) for side, pool in sides.items()}
+        super().__init__(tasks, self._pool.name, augmentation)
 
-    def split(self, side: Side) -> TaskFamily:
-        """The episodes over the classes of one side."""
-        if side not in self._sides:
-            raise InputError(
-                f"the split has no {side} classes",
-                where=f"split of {self._source}",
-                got=f"classes for {', '.join(self._sides)} only",
-                needed=f"classes for {side}",
-                fix="name them (split.lists) or draw them (split.fractions)",
-            )
-        return self._sides[side]
+    def resolved(self) -> Mapping[str, Any]:
+        """The source with the commit that was read."""
+        return {"source": self._pool.origin.pinned}
 
-    def episode(self, index: int, generator: np.random.Generator) -> Episode:
-        """An episode over the meta-training classes."""
-        return self.split("train").episode(index, generator)
+
+def split_pool(pool: Pool, source: object, split: ClassSplit) -> dict[Side, Pool]:
+    """The pool of each side that has classes, as the user or the source's `splits.json` divides them.
+
+    Raises:
+        InputError: see `split_classes`; a class that the pool does not have.
+    """
+    path = find_source(source) if isinstance(source, str) else None
+    folder = path if path and path.is_dir() else (path.parent if path else None)
+    classes = split_classes(split, pool.classes, folder, Path(pool.name).name)
+    return {side: pool.only(classes[side], side) for side in SIDES if classes[side]}

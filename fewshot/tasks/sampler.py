@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fewshot.data.example import Example
 from fewshot.data.pool import Pool
 from fewshot.errors import InputError, listing
 from fewshot.tasks.episode import Episode
@@ -53,6 +54,10 @@ class PoolTasks(TaskFamily):
                 fix="lower shot or queries, or leave these classes out of the split",
             )
 
+    def pools(self) -> Sequence[Pool]:
+        """The pool."""
+        return (self.pool,)
+
     def classes(self) -> Mapping[str, Sequence[str]]:
         """The classes of the pool."""
         return {self.pool.name: self.pool.classes}
@@ -64,13 +69,21 @@ class PoolTasks(TaskFamily):
         classes = tuple(pool.classes[n] for n in chosen)
         support, query = [], []
         for label in classes:
-            positions = generator.choice(pool.size(label), size=self.shot + self.queries, replace=False)
-            drawn = [pool.example(label, int(position)) for position in positions]
-            support += drawn[: self.shot]
-            query += drawn[self.shot :]
-        return Episode(
-            support=tuple(support[i] for i in generator.permutation(len(support))),
-            query=tuple(query[i] for i in generator.permutation(len(query))),
-            classes=classes,
-            source=pool.name,
-        )
+            own_support, own_query = draw_class(pool, label, self.shot, self.queries, generator)
+            support += own_support
+            query += own_query
+        return Episode(shuffled(support, generator), shuffled(query, generator), classes, pool.name)
+
+
+def draw_class(
+    pool: Pool, label: str, shot: int, queries: int, generator: np.random.Generator
+) -> tuple[list[Example], list[Example]]:
+    """Support and query examples of a class, none of them in both."""
+    positions = generator.choice(pool.size(label), size=shot + queries, replace=False)
+    drawn = pool.examples(label, positions)
+    return drawn[:shot], drawn[shot:]
+
+
+def shuffled(examples: Sequence[Example], generator: np.random.Generator) -> tuple[Example, ...]:
+    """The examples in another order."""
+    return tuple(examples[i] for i in generator.permutation(len(examples)))

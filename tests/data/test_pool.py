@@ -32,7 +32,7 @@ def saved(folder: Path, examples: Iterable[Example]) -> str:
 
 
 def contents(pool: Pool) -> dict[str, list[Example]]:
-    return {label: [pool.example(label, n) for n in range(pool.size(label))] for label in pool.classes}
+    return {label: pool.examples(label, range(pool.size(label))) for label in pool.classes}
 
 
 def test_a_loaded_pool_is_the_pool_of_its_examples(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fewshot.data.find import Columns
-from fewshot.data.sources import read_rows
+from fewshot.data.rows import read_rows
 from fewshot.errors import InputError
 
 Row = dict[str, object]
@@ -47,7 +47,7 @@ def write_parquet(file: Path, **columns: object) -> Path:
 
 
 def read(source: Path | str, columns: Columns | None = None) -> list[Row]:
-    return list(read_rows(str(source), columns))
+    return read_rows(str(source), columns).to_list()
 
 
 def complaint(source: Path | str, columns: Columns | None = None) -> str:
@@ -498,7 +498,7 @@ def test_a_parquet_file_without_rows_is_empty(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "got"),
     [
-        ("a.txt", "a file that ends in '.txt'"),
+        ("a.doc", "a file that ends in '.doc'"),
         ("a.xlsx.gz", "a file that ends in '.xlsx'"),
         ("a.JSONL", "a file that ends in '.JSONL'"),
         ("rows", "a file without an ending"),
@@ -510,7 +510,7 @@ def test_an_unknown_ending_is_refused(name: str, got: str, tmp_path: Path) -> No
         "this kind of file cannot be read\n"
         f"  where:  {file}\n"
         f"  got:    {got}\n"
-        "  needed: one of .jsonl, .json, .csv, .tsv, .parquet (jsonl also as .jsonl.gz)\n"
+        "  needed: one of .jsonl, .json, .csv, .tsv, .parquet, .txt (jsonl also as .jsonl.gz)\n"
         "  do:     convert it, or name another file"
     )
 
@@ -573,14 +573,19 @@ def test_a_value_of_another_kind_is_named(values: list[object], line: int, got: 
 
 
 def test_lists_in_parquet_are_refused(tmp_path: Path) -> None:
-    file = write_parquet(tmp_path / "a.parquet", text=[["a", "b"]], label=["x"])
+    file = write_parquet(tmp_path / "a.parquet", text=["a b"], label=[["x"]])
     assert complaint(file) == (
-        "the column 'text' holds values of several kinds, or lists or objects\n"
+        "the column 'label' holds values of several kinds, or lists or objects\n"
         f"  where:  {file}\n"
-        "  got:    List(Value('string'))\n"
+        "  got:    list<item: string>\n"
         "  needed: texts only, or numbers only\n"
         "  do:     write the same kind of value in every row"
     )
+
+
+def test_tokens_become_a_text(tmp_path: Path) -> None:
+    file = write_parquet(tmp_path / "a.parquet", text=[["my", "card"], ["no"]], label=["x", "y"])
+    assert [row["text"] for row in read(file)] == ["my card", "no"]
 
 
 # Sources that are not there
@@ -594,7 +599,13 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize(
     ("name", "advice"),
-    [("bankng77", "did you mean 'banking77'?"), ("zzz", "choose one of: banking77, hwu64")],
+    [
+        ("bankng77", "did you mean 'banking77'?"),
+        (
+            "zzz",
+            "give a path that exists, or set FEWSHOT_DATA to a folder that has it",
+        ),
+    ],
 )
 def test_an_unknown_name_gets_a_known_one_suggested(
     name: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -608,7 +619,7 @@ def test_an_unknown_name_gets_a_known_one_suggested(
         f"  where:  source '{name}'\n"
         f"  got:    Couldn't reach '{name}' on the Hub (OfflineModeIsEnabled)\n"
         f"  needed: a file, a folder with data.jsonl, a name inside FEWSHOT_DATA ({tmp_path / 'home'}), "
-        "or a reachable hub id\n"
+        "a name of the catalogue, or a reachable hub id\n"
         f"  do:     {advice}"
     )
 
@@ -626,8 +637,8 @@ def test_an_unknown_name_without_a_home_asks_for_one(
         "  where:  source 'bankng77'\n"
         "  got:    Couldn't reach 'bankng77' on the Hub (OfflineModeIsEnabled)\n"
         f"  needed: a file, a folder with data.jsonl, a name inside FEWSHOT_DATA ({home or 'not set'}), "
-        "or a reachable hub id\n"
-        "  do:     set FEWSHOT_DATA, or give a path"
+        "a name of the catalogue, or a reachable hub id\n"
+        "  do:     did you mean 'banking77'?"
     )
 
 
@@ -638,8 +649,8 @@ def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
         f"  where:  source '{file}'\n"
         f"  got:    Couldn't find any data file at {file}.\n"
         "  needed: a file, a folder with data.jsonl, a name inside FEWSHOT_DATA (not set), "
-        "or a reachable hub id\n"
-        "  do:     set FEWSHOT_DATA, or give a path"
+        "a name of the catalogue, or a reachable hub id\n"
+        "  do:     give a path that exists, or set FEWSHOT_DATA to a folder that has it"
     )
 
 

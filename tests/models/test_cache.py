@@ -161,7 +161,7 @@ def test_texts_are_known_again_in_the_next_batch(
     learner = make_learner(cache=CACHES[name](tmp_path))
     first = features(learner, TEXTS)
     second = features(learner, [TEXTS[1], "something new", TEXTS[0], TEXTS[1]])
-    cache = learner._body._cache
+    cache = learner._body.cache
     assert (cache.misses, cache.hits) == (misses, hits)
     assert torch.allclose(second[[0, 2, 3]], first[[1, 0, 1]], atol=1e-5)
 
@@ -171,5 +171,5 @@ def test_a_text_and_a_pair_of_the_same_tokens_are_two(make_learner: LearnerMaker
     rows = [("one two", "three"), ("one", "two three")]
     for row in rows:
         learner.place(learner.batch([row, row], [0, 0], [0, 0], [1]))
-    cache = learner._body._cache
+    cache = learner._body.cache
     assert (cache.misses, cache.hits) == (2, 2)

@@ -1,0 +1,1 @@
+"""Every task family on its real data."""

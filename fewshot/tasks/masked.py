@@ -1,0 +1,148 @@
+"""Tasks from text without labels: which of N words has been masked in a sentence?
+
+SMLMT: Bansal, Jha, Munkhdalai, McCallum: Self-Supervised Meta-Learning for Few-Shot Natural Language
+Classification Tasks, EMNLP 2020, https://arxiv.org/abs/2009.08445: N words are drawn, K + Q sentences with
+each, and the word is replaced by a mask; the class of a sentence is its word.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fewshot.data.augment import Augmentation
+from fewshot.data.example import Example
+from fewshot.data.find import Columns
+from fewshot.data.pool import Given, Pool
+from fewshot.data.reading import Reading
+from fewshot.data.split import SIDES, ClassSplit, Side, split_classes
+from fewshot.errors import InputError
+from fewshot.tasks.episode import Episode
+from fewshot.tasks.family import TaskFamily
+from fewshot.tasks.sampler import shuffled
+from fewshot.tasks.sided import Sided
+
+WORD = re.compile(r"[^\W\d_]{3,}")
+SHARES = {"train": 6, "valid": 8, "test": 10}  # of the texts, in tenths, up to which a side goes
+
+
+class MaskedWords(Sided):
+    """N masked words, K support and Q query sentences of each; words and texts are disjoint by side.
+
+    Args:
+        source: as for NWayKShot; also a .txt file, a text a line.
+        way: words in an episode (N).
+        shot: support sentences a word (K).
+        queries: query sentences a word (Q).
+        mask: what stands in the place of the word: the mask of the backbone's tokenizer.
+        most: words in more texts of a side than this are left out, such as 'the'.
+        columns: which column holds the text; labels are not read.
+        split: which words are for meta-training, validation and test.
+        reading: which rows are read, and how they are cleaned.
+        augmentation: of support sets.
+
+    Raises:
+        InputError: a side with fewer words than N that stand in K + Q texts.
+    """
+
+    def __init__(
+        self,
+        source: Given,
+        way: int = 5,
+        shot: int = 5,
+        queries: int = 5,
+        mask: str = "[MASK]",
+        most: int = 500,
+        columns: Columns = Columns(label=None),
+        split: ClassSplit = ClassSplit(fractions=(0.6, 0.2, 0.2)),
+        reading: Reading = Reading(),
+        augmentation: Augmentation = Augmentation(),
+    ) -> None:
+        self._pool = Pool.load(source, columns, reading)
+        indices = {side: _index(self._pool, side) for side in SIDES}
+        known = sorted({word for index in indices.values() for word in index})
+        words = split_classes(split, known, None, self._pool.name)
+        sides: dict[Side, TaskFamily] = {}
+        for side in SIDES:
+            if words[side]:
+                fit = {
+                    word: rows
+                    for word in words[side]
+                    if shot + queries <= len(rows := indices[side].get(word, ())) <= most
+                }
+                name = f"{self._pool.name} ({side})"
+                sides[side] = _Masked(self._pool, name, fit, (way, shot, queries), mask)
+        super().__init__(sides, self._pool.name, augmentation)
+
+    def resolved(self) -> Mapping[str, Any]:
+        """The source with the commit that was read."""
+        return {"source": self._pool.origin.pinned}
+
+
+Places = Sequence[tuple[str, int]]
+
+
+class _Masked(TaskFamily):
+    def __init__(
+        self, pool: Pool, name: str, words: Mapping[str, Places], counts: tuple[int, int, int], mask: str
+    ) -> None:
+        self._pool, self._name, self._words, self._mask = pool, name, words, mask
+        self._known = tuple(words)
+        self._way, self._shot, self._queries = counts
+        if self._way < 2 or len(words) < self._way:
+            raise InputError(
+                "too few words can be masked",
+                where=name,
+                got=f"{len(words)} words that stand in {self._shot + self._queries} texts",
+                needed=f"way {self._way}, and at least 2",
+                fix="give more text, lower way, shot or queries, or raise most",
+            )
+
+    def classes(self) -> Mapping[str, Sequence[str]]:
+        return {self._name: self._known}
+
+    def episode(self, index: int, generator: np.random.Generator) -> Episode:
+        drawn = generator.choice(len(self._known), self._way, replace=False)
+        classes = tuple(self._known[n] for n in drawn)
+        support: list[Example] = []
+        query: list[Example] = []
+        seen: set[str] = set()
+        for word in classes:
+            places = self._words[word]
+            count = min(
+                len(places), (self._shot + self._queries) * 2
+            )  # some may stand in the episode already
+            own: list[Example] = []
+            for n in generator.choice(len(places), count, replace=False):
+                label, position = places[n]
+                (example,) = self._pool.examples(label, [position])
+                if example.text not in seen and len(own) < self._shot + self._queries:
+                    seen.add(example.text)
+                    own.append(Example(self._masked(example.text, word), word))
+            support += own[: self._shot]
+            query += own[self._shot :]
+        known = {example.text for example in support}  # two texts may differ by the word alone
+        asked = [example for example in query if example.text not in known]
+        return Episode(shuffled(support, generator), shuffled(asked, generator), classes, self._name)
+
+    def _masked(self, text: str, word: str) -> str:
+        return re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", lambda _: self._mask, text, flags=re.IGNORECASE)
+
+
+def _index(pool: Pool, side: Side) -> dict[str, list[tuple[str, int]]]:
+    """Word -> the texts of a side that it stands in, by class and position."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for label in pool.classes:
+        for position, example in enumerate(pool.all_of(label)):
+            if _side_of(example.text) == side:
+                for word in dict.fromkeys(WORD.findall(example.text.lower())):
+                    found.setdefault(word, []).append((label, position))
+    return found
+
+
+def _side_of(text: str) -> Side:
+    """The side of a text, by its hash: the same in every order and every part of the data."""
+    tenth = hashlib.blake2b(text.encode(), digest_size=8).digest()[0] % 10
+    return next(side for side in SIDES if tenth < SHARES[side])

@@ -1,0 +1,92 @@
+"""Tasks that a column of the data names: which side each is on, and the tasks as families."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fewshot.data.pool import Pool
+from fewshot.data.split import SIDES, ClassSplit, Side, split_classes
+from fewshot.errors import InputError, suggestion
+from fewshot.tasks.episode import Episode
+from fewshot.tasks.family import TaskFamily
+from fewshot.tasks.sampler import draw_class, shuffled
+
+
+def split_tasks(split: ClassSplit, tasks: Sequence[str], source: str) -> dict[Side, tuple[str, ...]]:
+    """The tasks of each side that has some.
+
+    Raises:
+        InputError: see `split_classes`; a task that the data does not have.
+    """
+    chosen = split_classes(split, tasks, None, source)
+    for side in SIDES:
+        absent = [task for task in chosen[side] if task not in tasks]
+        if absent:
+            raise InputError(
+                f"the {side} tasks name {absent[0]!r}, which the data does not have",
+                where=source,
+                needed=f"some of its {len(tasks)} tasks",
+                fix=suggestion(absent[0], tasks),
+            )
+    return {side: chosen[side] for side in SIDES if chosen[side]}
+
+
+class FixedTask(TaskFamily):
+    """One task: all classes of a pool, its support and query examples from two sets of rows or from one.
+
+    Args:
+        pool: the support rows.
+        queried: the query rows, with the same classes; None where both are drawn from `pool`.
+        shot: support examples a class (K).
+        queries: query examples a class (Q).
+
+    Raises:
+        InputError: a class with too few examples, a single class.
+    """
+
+    def __init__(self, pool: Pool, queried: Pool | None, shot: int, queries: int) -> None:
+        self._pool, self._queried, self._shot, self._queries = pool, queried, shot, queries
+        _check_counts(pool, shot if queried else shot + queries)
+        if queried:
+            _check_counts(queried.only(pool.classes), queries)
+
+    def classes(self) -> Mapping[str, Sequence[str]]:
+        """The classes of the task."""
+        return {self._pool.name: self._pool.classes}
+
+    def pools(self) -> Sequence[Pool]:
+        """Support and query rows."""
+        return (self._pool, self._queried) if self._queried else (self._pool,)
+
+    def episode(self, index: int, generator: np.random.Generator) -> Episode:
+        """An episode of the task; a query text that stands in the support set is drawn again."""
+        support, query = [], []
+        for label in self._pool.classes:
+            if self._queried is None:
+                own, asked = draw_class(self._pool, label, self._shot, self._queries, generator)
+            else:
+                own, _ = draw_class(self._pool, label, self._shot, 0, generator)
+                size = self._queried.size(label)
+                order = generator.permutation(size)[: self._queries + self._shot]
+                asked = [e for e in self._queried.examples(label, order) if e not in own][: self._queries]
+            support += own
+            query += asked
+        name = self._pool.name
+        return Episode(shuffled(support, generator), shuffled(query, generator), self._pool.classes, name)
+
+
+def _check_counts(pool: Pool, needed: int) -> None:
+    if len(pool.classes) < 2:
+        raise InputError(
+            "a task has a single class", where=pool.name, got=", ".join(pool.classes), needed="two or more"
+        )
+    short = {label: pool.size(label) for label in pool.classes if pool.size(label) < needed}
+    if short:
+        label, size = next(iter(short.items()))
+        raise InputError(
+            f"{len(short)} of {len(pool.classes)} classes have too few examples",
+            where=pool.name,
+            got=f"{label}: {size}",
+            needed=f"{needed} in each class",
+            fix="lower shot or queries, or leave this task out of the split",
+        )
