@@ -65,6 +65,6 @@ def _lengthened(episode: Episode) -> Episode:
     """Every text repeated until no length cuts it short of its tokens."""
 
     def longer(examples: tuple[Example, ...]) -> tuple[Example, ...]:
-        return tuple(replace(example, text=" ".join([example.text] * 256)) for example in examples)
+        return tuple(example._replace(text=" ".join([example.text] * 256)) for example in examples)
 
     return replace(episode, support=longer(episode.support), query=longer(episode.query))

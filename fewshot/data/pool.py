@@ -99,11 +99,20 @@ class Pool:
 
     def examples(self, label: str, positions: Sequence[int] | Indices) -> list[Example]:
         """The examples of a class at these positions."""
-        return self._table.examples(self._by_class[label][np.asarray(positions, dtype=np.int64)], label)
+        return self.examples_of([label], [np.asarray(positions, dtype=np.int64)])
+
+    def examples_of(self, labels: Sequence[str], positions: Sequence[Indices]) -> list[Example]:
+        """The examples of several classes, each at its positions, one class after another."""
+        rows = np.concatenate(
+            [self._by_class[label][own] for label, own in zip(labels, positions, strict=True)]
+        )
+        names = [label for label, own in zip(labels, positions, strict=True) for _ in range(len(own))]
+        return self._table.examples(rows, names)
 
     def all_of(self, label: str) -> list[Example]:
         """All examples of a class."""
-        return self._table.examples(self._by_class[label], label)
+        rows = self._by_class[label]
+        return self._table.examples(rows, [label] * len(rows))
 
     def texts(self, most: int | None = None) -> list[str]:
         """The texts of all examples, or of the first, class by class; pairs joined by a line break."""

@@ -8,7 +8,6 @@ class, and one evaluation set.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,7 +113,7 @@ class _Sets(TaskFamily):
         )
 
     def _named(self, example: Example) -> Example:
-        return replace(example, label=self._names[example.label])
+        return example._replace(label=self._names[example.label])
 
     def __len__(self) -> int:
         return len(self._supports)

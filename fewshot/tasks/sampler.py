@@ -67,21 +67,34 @@ class PoolTasks(TaskFamily):
         pool = self.pool
         chosen = generator.choice(len(pool.classes), size=self.way, replace=False)
         classes = tuple(pool.classes[n] for n in chosen)
-        support, query = [], []
-        for label in classes:
-            own_support, own_query = draw_class(pool, label, self.shot, self.queries, generator)
-            support += own_support
-            query += own_query
+        shots = [self.shot] * self.way
+        support, query = draw_classes(pool, classes, shots, self.queries, generator)
         return Episode(shuffled(support, generator), shuffled(query, generator), classes, pool.name)
 
 
-def draw_class(
-    pool: Pool, label: str, shot: int, queries: int, generator: np.random.Generator
+def draw_classes(
+    pool: Pool, classes: Sequence[str], shots: Sequence[int], queries: int, generator: np.random.Generator
 ) -> tuple[list[Example], list[Example]]:
-    """Support and query examples of a class, none of them in both."""
-    positions = generator.choice(pool.size(label), size=shot + queries, replace=False)
-    drawn = pool.examples(label, positions)
-    return drawn[:shot], drawn[shot:]
+    """Support and query examples of some classes, none of them in both.
+
+    Args:
+        pool: where they are.
+        classes: N class names.
+        shots: support examples of each.
+        queries: query examples of each.
+        generator: draws them, class by class.
+    """
+    places = [
+        generator.choice(pool.size(label), size=shot + queries, replace=False)
+        for label, shot in zip(classes, shots, strict=True)
+    ]
+    drawn = pool.examples_of(classes, places)
+    support, query, first = [], [], 0
+    for shot in shots:
+        support += drawn[first : first + shot]
+        query += drawn[first + shot : first + shot + queries]
+        first += shot + queries
+    return support, query
 
 
 def shuffled(examples: Sequence[Example], generator: np.random.Generator) -> tuple[Example, ...]:

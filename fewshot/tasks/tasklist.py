@@ -9,7 +9,7 @@ from fewshot.data.split import SIDES, ClassSplit, Side, split_classes
 from fewshot.errors import InputError, suggestion
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
-from fewshot.tasks.sampler import draw_class, shuffled
+from fewshot.tasks.sampler import draw_classes, shuffled
 
 
 def split_tasks(split: ClassSplit, tasks: Sequence[str], source: str) -> dict[Side, tuple[str, ...]]:
@@ -60,19 +60,16 @@ class FixedTask(TaskFamily):
 
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
         """An episode of the task; a query text that stands in the support set is drawn again."""
-        support, query = [], []
-        for label in self._pool.classes:
-            if self._queried is None:
-                own, asked = draw_class(self._pool, label, self._shot, self._queries, generator)
-            else:
-                own, _ = draw_class(self._pool, label, self._shot, 0, generator)
-                size = self._queried.size(label)
-                order = generator.permutation(size)[: self._queries + self._shot]
-                asked = [e for e in self._queried.examples(label, order) if e not in own][: self._queries]
-            support += own
-            query += asked
-        name = self._pool.name
-        return Episode(shuffled(support, generator), shuffled(query, generator), self._pool.classes, name)
+        pool, queried = self._pool, self._queried
+        shots = [self._shot] * len(pool.classes)
+        asked = self._queries if queried is None else 0
+        support, query = draw_classes(pool, pool.classes, shots, asked, generator)
+        for label in pool.classes if queried is not None else ():
+            assert queried is not None
+            order = generator.permutation(queried.size(label))[: self._queries + self._shot]
+            fresh = [example for example in queried.examples(label, order) if example not in support]
+            query += fresh[: self._queries]
+        return Episode(shuffled(support, generator), shuffled(query, generator), pool.classes, pool.name)
 
 
 def _check_counts(pool: Pool, needed: int) -> None:

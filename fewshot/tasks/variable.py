@@ -27,7 +27,7 @@ from fewshot.errors import InputError, listing
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.nway import split_pool
-from fewshot.tasks.sampler import draw_class, shuffled
+from fewshot.tasks.sampler import draw_classes, shuffled
 from fewshot.tasks.sided import Sided
 
 
@@ -132,11 +132,7 @@ class _VariableTasks(TaskFamily):
         sizes = np.array([pool.size(label) for label in classes])
         queries = min(limits.queries, int(sizes.min() // 2))
         shots = self._shots(sizes, queries, generator)
-        support, query = [], []
-        for label, shot in zip(classes, shots.tolist(), strict=True):
-            own_support, own_query = draw_class(pool, label, shot, queries, generator)
-            support += own_support
-            query += own_query
+        support, query = draw_classes(pool, classes, shots.tolist(), queries, generator)
         return Episode(shuffled(support, generator), shuffled(query, generator), classes, pool.name)
 
     def _shots(
