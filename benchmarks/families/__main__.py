@@ -58,7 +58,8 @@ def main(arguments: Sequence[str]) -> int:
                 console.print(f"{number + 1} of {len(chosen)}: {case.name}", markup=False)
                 write_json(path, run_case(case, given.quick, Compute(device=given.device)))
         Console(width=max(Console().width, 120)).print(table(load(folder)))
-        _say_what_is_not_loaded(chosen if given.families else cases(), console)
+        if not given.families:
+            _say_what_is_not_loaded(chosen, console)
     except FewshotError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -173,7 +174,7 @@ def _say_what_is_not_loaded(chosen: Sequence[Case], console: Console) -> None:
     there = {name for name in os.listdir(home or ".") if home and (home / name).is_dir()}
     left = sorted(there - {name for case in chosen for name in case.data})
     if left:
-        console.print(f"no family of these rows loads {', '.join(left)}")
+        console.print(f"no family loads {', '.join(left)}", soft_wrap=True)
 
 
 if __name__ == "__main__":
