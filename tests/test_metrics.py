@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from fewshot.metrics import mean_interval, over_tasks, task_scores
+from fewshot.metrics import mean_interval, over_tasks, rejection_auroc, task_scores
 
 
 def test_scores_are_scikit_learns_macro_averages() -> None:
@@ -41,3 +41,11 @@ def test_the_worst_tenth_is_a_mean() -> None:
     summary = over_tasks([n / 20 for n in range(20)])
     assert summary["worst_decile"] == pytest.approx((0 + 1 / 20) / 2)
     assert set(summary) == {"mean", "std", "ci95", "worst_decile"}
+
+
+def test_rejection_counts_the_pairs_in_the_right_order() -> None:
+    known, strange = [0.9, 0.5, 0.7, 0.5], [0.5, 0.2, 0.8]
+    pairs = [(a > b) + 0.5 * (a == b) for a in known for b in strange]
+    assert rejection_auroc(known, strange) == pytest.approx(sum(pairs) / len(pairs))
+    assert rejection_auroc([1.0], [0.0]) == 1
+    assert rejection_auroc([0.0], [1.0]) == 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import pyarrow as pa
 from fewshot.data.checks import Mask
 from fewshot.data.clean import normalised
 
-Indices = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.signedinteger[Any]]  # 32 bits where they suffice
 Keys = npt.NDArray[np.uint64]
 AT_ONCE = 100_000  # rows whose texts are Python objects at the same time
 MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits spread: two columns' hashes do not cancel out
@@ -68,7 +68,8 @@ def index_rows(
     labels = Codes.of(table.column("label"))
     texts = [name for name in ("text", "text_pair") if name in table.column_names]
     codes = [labels.numbers, *(each.numbers for each in also.values())]
-    rows = np.arange(table.num_rows) if kept is None else np.flatnonzero(kept)
+    rows: Indices = np.arange(table.num_rows, dtype=np.int32 if table.num_rows < 1 << 31 else np.int64)
+    rows = rows if kept is None else rows[kept]
     alike = duplicates == "pool"
     key = _text_keys(table, texts, alike)[rows]
     left: dict[str, int] = {}

@@ -77,7 +77,9 @@ class Pool:
                 needed="rows that reading.only and the limits of reading.cleaning let pass",
                 fix="loosen them",
             )
-        return cls(Table(rows.table), by_class, rows.origin.name, rows.origin, codes, done)
+        made = cls(Table(rows.table), by_class, rows.origin.name, rows.origin, codes, done)
+        pa.default_memory_pool().release_unused()
+        return made
 
     @classmethod
     def of(cls, examples: Iterable[Example], name: str = "memory") -> "Pool":
