@@ -35,14 +35,14 @@ from fewshot.tasks.family import TaskFamily, episodes
 from fewshot.training import Trainer
 
 RESULTS = Path(__file__).parent.parent / "results" / "families"
-STEPS, TEST, DRAWN = (2, 4), (8, 24), 200  # outer steps and test episodes of a quick and of a full run
-MAX_LENGTH = 64  # tokens
+STEPS, TEST, DRAWN = (2, 4), (4, 12), 200  # outer steps and test episodes of a quick and of a full run
+MAX_LENGTH = 48  # tokens
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the cases and prints a row each; exit codes as those of `fewshot`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.families", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two outer steps, eight test episodes")
+    parser.add_argument("--quick", action="store_true", help="two outer steps, four test episodes")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--families", nargs="+", default=[], help="some of them, such as Views Domains")
     parser.add_argument("--out", type=Path, help="folder of the results; by default families in results/")
@@ -94,7 +94,7 @@ def run_case(case: Case, quick: bool, compute: Compute) -> dict[str, Any]:
 
 
 def _trained(family: TaskFamily, quick: bool, compute: Compute) -> dict[str, Any]:
-    model = LoraEncoder(lora=Lora(layers="last:2"), max_length=MAX_LENGTH, compute=compute)
+    model = LoraEncoder(lora=Lora(layers="last:1"), max_length=MAX_LENGTH, compute=compute)
     algorithm = ProtoMAML()
     steps, tests = (pair[0 if quick else 1] for pair in (STEPS, TEST))
     training = Training(steps=steps, meta_batch=2)
