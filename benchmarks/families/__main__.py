@@ -7,7 +7,6 @@ A few outer steps prove that a family works with the trainer; the accuracies are
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -17,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.families.cases import Case, cases
+from benchmarks.families.table import console_table, load
 from benchmarks.machine import machine, provenance
 from fewshot.algorithms.protomaml import ProtoMAML
 from fewshot.data.find import data_home
@@ -57,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
             if not (given.resume and path.is_file()):
                 console.print(f"{number + 1} of {len(chosen)}: {case.name}", markup=False)
                 write_json(path, run_case(case, given.quick, Compute(device=given.device)))
-        Console(width=max(Console().width, 120)).print(table(load(folder)))
+        Console(width=max(Console().width, 120)).print(console_table(load(folder)))
         if not given.families:
             _say_what_is_not_loaded(chosen, console)
     except FewshotError as error:
@@ -113,44 +112,6 @@ def _trained(family: TaskFamily, quick: bool, compute: Compute) -> dict[str, Any
 
 def _most(leaks: Sequence[dict[str, Any]], kind: str) -> int:
     return max((leak["count"] for leak in leaks if leak["kind"] == kind), default=0)
-
-
-def load(folder: Path) -> list[dict[str, Any]]:
-    """The rows of a folder, in the order of the cases."""
-    order = [(case.family, list(case.data)) for case in cases()]
-    rows = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
-    return sorted(rows, key=lambda row: order.index((row["family"], row["data"])))
-
-
-def table(rows: Sequence[dict[str, Any]]) -> Table:
-    """A line a row; leaks are the most between two sides: classes, texts, near-duplicates."""
-    smoke = "a smoke run: " if any(row["quick"] for row in rows) else ""
-    made = Table(title=f"{smoke}every family on its data, a few outer steps (no result about methods)")
-    for column in ("family", "data"):
-        made.add_column(column)
-    for column in ("load, s", "episodes/s", "classes", "texts", "leaks", "before", "after", "AUROC"):
-        made.add_column(column, justify="right")
-    for row in rows:
-        leaks = " / ".join(str(row["leaks"][kind]) for kind in ("class", "text", "near-duplicate"))
-        made.add_row(
-            row["family"],
-            ", ".join(row["data"]) or "(grammar)",
-            f"{row['seconds_to_load']:.1f}",
-            f"{row['episodes_per_second']:,.0f}",
-            str(row["classes"]) if row["classes"] else "texts",
-            f"{row['examples']:,}",
-            leaks,
-            *_percents(row),
-        )
-    return made
-
-
-def _percents(row: dict[str, Any]) -> list[str]:
-    if "accuracy" not in row:
-        return ["", "", ""]  # outputs are to be written: no model here does
-    auroc = row["auroc"]
-    values = [row["before"], row["accuracy"]["mean"], *([auroc["mean"]] if auroc else [])]
-    return [f"{100 * value:.1f}" for value in values] + ([] if auroc else [""])
 
 
 def _chosen(wanted: Sequence[str]) -> list[Case]:

@@ -99,7 +99,7 @@ def cases() -> list[Case]:
     ]
     for name in GENERATION:
         found.append(Case("Records", (name,), partial(Records, name)))
-        found.append(Case("Matching", (name,), partial(Matching, name)))
+        found.append(Case("Matching", (name,), partial(Matching, name, 4, 4)))
     return found
 
 

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
 
@@ -17,8 +18,9 @@ Kind = Literal["class", "text", "near-duplicate"]
 WORDS: dict[Kind, str] = {"class": "classes", "text": "texts", "near-duplicate": "near-duplicates"}
 SHOWN = 3  # examples of a finding
 MOST = 200_000  # texts of a side that are looked at; more would take minutes at every start
+BEGINNING = 1000  # letters by which near-duplicates are judged
 GRAM = 5  # letters of a shingle
-BANDS = (16, 4)  # of so many hashes: two texts alike in 80% of their shingles are missed once in 5,000
+BANDS = (13, 5)  # of so many hashes: two texts alike in 80% of their shingles are missed once in 170
 ALIKE = 0.8  # share of common shingles from which on two texts are near-duplicates
 
 
@@ -90,56 +92,70 @@ def find_leaks(names: Mapping[Side, set[str]], pools: Mapping[Side, Sequence[Poo
         names: of the classes, or tasks, that should stand on one side alone.
         pools: the examples of each side.
     """
-    texts = {side: _texts(own) for side, own in pools.items()}
+    sides = {side: _Texts(own) for side, own in pools.items()}
     found = [
         leak
         for one, other in combinations(pools, 2)
         for leak in (
             _leak("class", (one, other), names[one] & names[other]),
-            _shared_texts(texts, one, other),
-            _near_duplicates(texts, one, other),
+            _leak("text", (one, other), sides[one].shared(sides[other])),
+            _leak("near-duplicate", (one, other), sides[one].near(sides[other])),
         )
         if leak
     ]
     complete = all(sum(map(len, own)) <= MOST for own in pools.values())
-    return LeakReport(tuple(found), {side: len(own) for side, own in texts.items()}, complete)
+    return LeakReport(tuple(found), {side: len(own.by_key) for side, own in sides.items()}, complete)
 
 
-def _texts(pools: Sequence[Pool]) -> dict[str, str]:
-    """Normalised text -> text."""
-    found: dict[str, str] = {}
-    left = MOST
-    for pool in pools:
-        for text in pool.texts(left):
-            found.setdefault(normalised(text), text)
-        left = max(0, left - len(pool))
-    found.pop("", None)  # texts of signs alone are all alike
-    return found
+class _Texts:
+    """The texts of a side: normalised text -> text, with the shingles and hashes of each."""
 
+    def __init__(self, pools: Sequence[Pool]) -> None:
+        self.by_key: dict[str, str] = {}
+        left = MOST
+        for pool in pools:
+            for text in pool.texts(left):
+                self.by_key.setdefault(normalised(text), text)
+            left = max(0, left - len(pool))
+        self.by_key.pop("", None)  # texts of signs alone are all alike
 
-def _shared_texts(texts: Mapping[Side, dict[str, str]], one: Side, other: Side) -> Leak | None:
-    shared = texts[one].keys() & texts[other].keys()
-    return _leak("text", (one, other), {texts[other][key] for key in shared})
+    @cached_property
+    def grams(self) -> list[set[bytes]]:
+        """The shingles of each text."""
+        return [_grams(key) for key in self.by_key]
 
+    @cached_property
+    def hashes(self) -> list[MinHash]:
+        """Of each text."""
+        return list(MinHash.bulk(self.grams, num_perm=BANDS[0] * BANDS[1], hashfunc=zlib.crc32))
 
-def _near_duplicates(texts: Mapping[Side, dict[str, str]], one: Side, other: Side) -> Leak | None:
-    """Texts of the second side that are almost one of the first; candidates of MinHash are compared in full.
+    @cached_property
+    def index(self) -> MinHashLSH:
+        """Finds the numbers of texts that share a band."""
+        index = MinHashLSH(num_perm=BANDS[0] * BANDS[1], params=BANDS)
+        with index.insertion_session() as session:
+            for number, hashes in enumerate(self.hashes):
+                session.insert(number, hashes, check_duplication=False)
+        return index
 
-    Broder: On the Resemblance and Containment of Documents, 1997.
-    """
-    left = [key for key in texts[one] if key not in texts[other]]
-    right = [key for key in texts[other] if key not in texts[one]]
-    grams = [_grams(key) for key in (*left, *right)]
-    hashes = MinHash.bulk(grams, num_perm=BANDS[0] * BANDS[1], hashfunc=zlib.crc32)
-    index = MinHashLSH(num_perm=BANDS[0] * BANDS[1], params=BANDS)
-    with index.insertion_session() as session:
-        for number in range(len(left)):
-            session.insert(number, hashes[number], check_duplication=False)
-    found = set()
-    for number, key in enumerate(right, len(left)):
-        if any(_resemblance(grams[number], grams[match]) >= ALIKE for match in index.query(hashes[number])):
-            found.add(texts[other][key])
-    return _leak("near-duplicate", (one, other), found)
+    def shared(self, other: "_Texts") -> set[str]:
+        """Texts of the other side that this one has."""
+        return {other.by_key[key] for key in self.by_key.keys() & other.by_key.keys()}
+
+    def near(self, other: "_Texts") -> set[str]:
+        """Texts of the other side that are almost one of this; candidates of MinHash are compared in full.
+
+        Broder: On the Resemblance and Containment of Documents, 1997.
+        """
+        mine, found = list(self.by_key), set()
+        for number, (key, text) in enumerate(other.by_key.items()):
+            if key in self.by_key:
+                continue  # it is the same
+            grams = other.grams[number]
+            candidates = self.index.query(other.hashes[number])
+            if any(mine[n] not in other.by_key and _alike(self.grams[n], grams) for n in candidates):
+                found.add(text)
+        return found
 
 
 def _leak(kind: Kind, sides: tuple[Side, Side], found: Iterable[str]) -> Leak | None:
@@ -148,9 +164,12 @@ def _leak(kind: Kind, sides: tuple[Side, Side], found: Iterable[str]) -> Leak | 
 
 
 def _grams(key: str) -> set[bytes]:
-    """The shingles of a text."""
+    """The shingles of the beginning of a text."""
+    key = key[:BEGINNING]
     return {key[n : n + GRAM].encode() for n in range(max(1, len(key) - GRAM + 1))}
 
 
-def _resemblance(one: set[bytes], other: set[bytes]) -> float:
-    return len(one & other) / len(one | other)
+def _alike(one: set[bytes], other: set[bytes]) -> bool:
+    """Whether two texts share so many of their shingles that they are near-duplicates."""
+    common = len(one & other)
+    return common >= ALIKE * (len(one) + len(other) - common)
