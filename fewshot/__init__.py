@@ -7,41 +7,89 @@ from fewshot.errors import FewshotError, InputError
 if TYPE_CHECKING:
     from fewshot.algorithms.maml import MAML
     from fewshot.algorithms.mamladam import MAMLAdam
+    from fewshot.data.augment import Augmentation
+    from fewshot.data.clean import Cleaning
     from fewshot.data.example import Example
+    from fewshot.data.find import Columns
+    from fewshot.data.pool import Pool
+    from fewshot.data.reading import Reading
+    from fewshot.data.split import ClassSplit
     from fewshot.evaluation import Evaluation, evaluate
     from fewshot.models.compute import Compute
     from fewshot.models.encoder import LoraEncoder
     from fewshot.models.lora_settings import Lora
     from fewshot.outer import Training, Validation
     from fewshot.tasks.attributes import Attributes
+    from fewshot.tasks.augmented import Augmented
+    from fewshot.tasks.coarse import CoarseToFine
+    from fewshot.tasks.crossdomain import CrossDomain
+    from fewshot.tasks.domains import Domains
     from fewshot.tasks.episode import Episode
     from fewshot.tasks.family import TaskFamily
+    from fewshot.tasks.manifest import Manifest, Replayed
+    from fewshot.tasks.masked import MaskedWords
+    from fewshot.tasks.mixture import Mixture
     from fewshot.tasks.nway import NWayKShot
+    from fewshot.tasks.outofscope import OutOfScope
+    from fewshot.tasks.pairs import TextPairs
+    from fewshot.tasks.published import PublishedEpisodes
+    from fewshot.tasks.records import Matching, Records
+    from fewshot.tasks.variable import VariableWayShot
+    from fewshot.tasks.views import Views
     from fewshot.training import Run, Trainer
 
 _HOME = {
     "MAML": "algorithms.maml",
     "MAMLAdam": "algorithms.mamladam",
-    "Compute": "models.compute",
+    "Augmentation": "data.augment",
+    "Cleaning": "data.clean",
     "Example": "data.example",
+    "Columns": "data.find",
+    "Pool": "data.pool",
+    "Reading": "data.reading",
+    "ClassSplit": "data.split",
     "Evaluation": "evaluation",
     "evaluate": "evaluation",
+    "Compute": "models.compute",
     "LoraEncoder": "models.encoder",
     "Lora": "models.lora_settings",
-    "Attributes": "tasks.attributes",
-    "Episode": "tasks.episode",
-    "TaskFamily": "tasks.family",
-    "NWayKShot": "tasks.nway",
-    "Run": "training",
-    "Trainer": "training",
     "Training": "outer",
     "Validation": "outer",
+    "Attributes": "tasks.attributes",
+    "Augmented": "tasks.augmented",
+    "CoarseToFine": "tasks.coarse",
+    "CrossDomain": "tasks.crossdomain",
+    "Domains": "tasks.domains",
+    "Episode": "tasks.episode",
+    "TaskFamily": "tasks.family",
+    "Manifest": "tasks.manifest",
+    "Replayed": "tasks.manifest",
+    "MaskedWords": "tasks.masked",
+    "Mixture": "tasks.mixture",
+    "NWayKShot": "tasks.nway",
+    "OutOfScope": "tasks.outofscope",
+    "TextPairs": "tasks.pairs",
+    "PublishedEpisodes": "tasks.published",
+    "Matching": "tasks.records",
+    "Records": "tasks.records",
+    "VariableWayShot": "tasks.variable",
+    "Views": "tasks.views",
+    "Run": "training",
+    "Trainer": "training",
 }
 
 __all__ = [
     "MAML",
     "Attributes",
+    "Augmentation",
+    "Augmented",
+    "ClassSplit",
+    "Cleaning",
+    "CoarseToFine",
+    "Columns",
     "Compute",
+    "CrossDomain",
+    "Domains",
     "Episode",
     "Evaluation",
     "Example",
@@ -50,12 +98,25 @@ __all__ = [
     "Lora",
     "LoraEncoder",
     "MAMLAdam",
+    "Manifest",
+    "MaskedWords",
+    "Matching",
+    "Mixture",
     "NWayKShot",
+    "OutOfScope",
+    "Pool",
+    "PublishedEpisodes",
+    "Reading",
+    "Records",
+    "Replayed",
     "Run",
     "TaskFamily",
+    "TextPairs",
     "Trainer",
     "Training",
     "Validation",
+    "VariableWayShot",
+    "Views",
     "evaluate",
 ]
 

@@ -124,12 +124,11 @@ def known_options(parser: ArgumentParser) -> set[str]:
 
 
 def _arguments(kind: type) -> Iterator[str]:
+    """The constructor arguments of a class, with those of the settings classes among them."""
     for parameter in inspect.signature(kind).parameters.values():
         yield parameter.name
-        if dataclasses.is_dataclass(parameter.annotation):
-            yield from (
-                f"{parameter.name}.{field.name}" for field in dataclasses.fields(parameter.annotation)
-            )
+        if isinstance(parameter.annotation, type) and dataclasses.is_dataclass(parameter.annotation):
+            yield from (f"{parameter.name}.{name}" for name in _arguments(parameter.annotation))
 
 
 UNKNOWN = (

@@ -30,9 +30,9 @@ def test_every_case_draws_on_every_side(case: Case, data_folder: Path) -> None:
 
     family = case.make()
     for side in ("train", "test"):
-        found = list(episodes(family, side, 0, range(5)))  # type: ignore[arg-type]
+        found = list(episodes(family, side, 0, range(5)))
         assert len(set(found)) > 1
-        assert found == list(episodes(family, side, 0, range(5)))  # type: ignore[arg-type]
+        assert found == list(episodes(family, side, 0, range(5)))
 
 
 def test_a_row_is_made_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

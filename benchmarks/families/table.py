@@ -76,11 +76,11 @@ def markdown(rows: Sequence[Row]) -> str:
     trained = next(row for row in rows if "accuracy" in row)
     where, commits = trained["machine"], ", ".join(sorted({str(row["commit"]) for row in rows}))
     note = (
-        f"ProtoMAML on MiniLM, {trained['outer_steps']} outer steps, {trained['episodes']} test episodes: a row"
-        " shows that a family works from the file to the score, and is no result about a method. Leaks:"
-        " classes, texts and near-duplicates that two sides share, the most of any two; so they were published."
-        f" {where['processor']} ({where['instructions']}),"
-        f" {where['threads']} thread(s); commit {commits}."
+        f"ProtoMAML on MiniLM, {trained['outer_steps']} outer steps, {trained['episodes']} test episodes:"
+        " a row shows that a family works from the file to the score, and is no result about a method."
+        " Leaks: classes, texts and near-duplicates that two sides share, the most of any two; so they"
+        f" were published. {where['processor']} ({where['instructions']}), {where['threads']} thread(s);"
+        f" commit {commits}."
     )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{note}"
 

@@ -171,12 +171,19 @@ class Pool:
 
     def grouped(self, groups: Mapping[str, Iterable[str]]) -> "Pool":
         """Classes joined: new name -> old classes; a text that two of them share counts once."""
-        found = {}
-        for name, labels in groups.items():
-            rows = np.sort(np.concatenate([self._by_class[label] for label in labels]))
-            _, first = np.unique(np.array(self._table.texts(rows), dtype=object), return_index=True)
-            found[name] = rows[np.sort(first)]
-        return self._with(found, "")
+        joined = {
+            name: np.sort(np.concatenate([self._by_class[label] for label in labels]))
+            for name, labels in groups.items()
+        }
+        return self._with({name: self._first_of_each_text(rows) for name, rows in joined.items()}, "")
+
+    def once(self) -> "Pool":
+        """The pool with each text once in a class, whatever its further columns say."""
+        return self._with({c: self._first_of_each_text(rows) for c, rows in self._by_class.items()}, "")
+
+    def _first_of_each_text(self, rows: Indices) -> Indices:
+        _, first = np.unique(np.array(self._table.texts(rows), dtype=object), return_index=True)
+        return rows[np.sort(first)]
 
     def cut(self, share: float, generator: np.random.Generator) -> "tuple[Pool, Pool]":
         """Two pools with the same classes: of each class so large a share of its rows, and the rest."""

@@ -72,7 +72,7 @@ class OutOfScope(Sided):
                 needed="the label of the rows that belong to no class",
                 fix=suggestion(label, pool.classes),
             )
-        inside = pool.only([each for each in pool.classes if each != label])
+        inside = pool.only([each for each in pool.classes if each != label]).once()
         others = pool.only([label])
         strangers = sides_by_rows(others, rows) if rows else _thirds(others)
         sides: dict[Side, TaskFamily] = {}

@@ -108,6 +108,14 @@ def sides_by_rows(pool: Pool, column: str, held_out: float = 0.2) -> dict[Side, 
             fix="name another column, or a column of tasks",
         )
     found: dict[Side, Pool] = {NAMES[value]: part for value, part in parts.items()}
+    if len(found) < len(parts):
+        raise InputError(
+            f"the column {column!r} has two names for one side",
+            where=pool.name,
+            got=listing(map(repr, parts)),
+            needed="one name for each side",
+            fix="choose the rows by reading.only",
+        )
     if "train" in found and "valid" not in found:
         found["train"], found["valid"] = found["train"].cut(1 - held_out, np.random.default_rng(0))
     return {side: found[side].renamed(pool.name) for side in SIDES if side in found}

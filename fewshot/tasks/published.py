@@ -152,7 +152,7 @@ def _sets(pool: Pool, shots: int, queries: int, by: str, size: str, swaps: bool)
     ]
     published = pool.missing(size)
     enough = set(published.classes) == set(pool.classes) and min(map(published.size, pool.classes)) >= queries
-    asked = (published if enough else pool).renamed(pool.name).only(pool.classes)
+    asked = (published if enough else pool).renamed(pool.name).only(pool.classes).once()
     short = [label for label in asked.classes if asked.size(label) < queries + (0 if enough else shots)]
     if short or not supports:
         raise InputError(

@@ -45,6 +45,7 @@ class FixedTask(TaskFamily):
     """
 
     def __init__(self, pool: Pool, queried: Pool | None, shot: int, queries: int) -> None:
+        pool = pool.once() if queried is None else pool  # rows of two parts may have the same text
         self._pool, self._queried, self._shot, self._queries = pool, queried, shot, queries
         _check_counts(pool, shot if queried else shot + queries)
         if queried:
