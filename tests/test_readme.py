@@ -1,15 +1,21 @@
 """The examples of the README run as they stand."""
 
 import csv
+import dataclasses
 import re
 import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+from releases.samples import protaugment, zipped
 
 from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
 from fewshot.cli import main
+from fewshot.data.clean import Cleaning
+from fewshot.data.reading import Reading
+from fewshot.releases.__main__ import main as prepare_data
+from fewshot.tasks.families import FAMILIES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -79,6 +85,28 @@ def test_the_example_on_your_own_data_runs(place: Path, tiny_backbone: str) -> N
         writer.writerow(["question", "topic"])
         writer.writerows([f"question {n} on {topic}", topic] for topic in "abcdefghij" for n in range(8))
     run("Your own data", tiny_backbone)
+
+
+def test_the_table_of_families_names_every_one() -> None:
+    section = README.split("## Task families\n")[1].split("\n## ")[0]
+    assert all(f"| `{name}` |" in section for name in FAMILIES)
+
+
+def test_the_options_of_reading_that_are_named_exist() -> None:
+    section = README.split("### Sources\n")[1].split("\n### ")[0]
+    table = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    named = {name for cell in table for name in re.findall(r"`([\w.]+)`", cell)}
+    reading = {field.name for field in dataclasses.fields(Reading)}
+    cleaning = {field.name for field in dataclasses.fields(Cleaning)}
+    assert {name.removeprefix("cleaning.") for name in named} == (reading | cleaning) - {"cleaning"}
+
+
+def test_the_example_of_a_release_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    section = README.split("### Original releases\n")[1].split("\n## ")[0]
+    (words,) = [shlex.split(line)[1:] for line in section.splitlines() if line.startswith("scripts/prepare")]
+    zipped(protaugment("BANKING77") | protaugment("HWU64"), place / words[1])
+    assert prepare_data(words) == 0
+    assert {folder.name for folder in (place / "data").iterdir()} == {"banking77", "hwu64"}
 
 
 def test_every_file_that_the_tree_names_is_there() -> None:
