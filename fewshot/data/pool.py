@@ -142,6 +142,11 @@ class Pool:
             )
         return self._with({label: self._by_class[label] for label in wanted}, side)
 
+    def at(self, positions: Mapping[str, Sequence[int]], side: str = "") -> "Pool":
+        """The examples of each class at these positions."""
+        rows = {c: self._by_class[c][np.asarray(own, dtype=np.int64)] for c, own in positions.items()}
+        return self._with(rows, side)
+
     def parts(self, column: str) -> dict[str, "Pool"]:
         """The pool cut by one of its further columns: value -> the rows that have it, in sorted order.
 

@@ -61,7 +61,8 @@ class MaskedWords(Sided):
         augmentation: Augmentation = Augmentation(),
     ) -> None:
         self._pool = Pool.load(source, columns, reading)
-        indices = {side: _index(self._pool, side) for side in SIDES}
+        pools = _by_side(self._pool)
+        indices = {side: _index(pool) for side, pool in pools.items()}
         known = sorted({word for index in indices.values() for word in index})
         words = split_classes(split, known, None, self._pool.name)
         sides: dict[Side, TaskFamily] = {}
@@ -72,8 +73,7 @@ class MaskedWords(Sided):
                     for word in words[side]
                     if shot + queries <= len(rows := indices[side].get(word, ())) <= most
                 }
-                name = f"{self._pool.name} ({side})"
-                sides[side] = _Masked(self._pool, name, fit, (way, shot, queries), mask)
+                sides[side] = _Masked(pools[side], fit, (way, shot, queries), mask)
         super().__init__(sides, self._pool.name, augmentation)
 
     def resolved(self) -> Mapping[str, Any]:
@@ -86,15 +86,15 @@ Places = Sequence[tuple[str, int]]
 
 class _Masked(TaskFamily):
     def __init__(
-        self, pool: Pool, name: str, words: Mapping[str, Places], counts: tuple[int, int, int], mask: str
+        self, pool: Pool, words: Mapping[str, Places], counts: tuple[int, int, int], mask: str
     ) -> None:
-        self._pool, self._name, self._words, self._mask = pool, name, words, mask
+        self._pool, self._name, self._words, self._mask = pool, pool.name, words, mask
         self._known = tuple(words)
         self._way, self._shot, self._queries = counts
         if self._way < 2 or len(words) < self._way:
             raise InputError(
                 "too few words can be masked",
-                where=name,
+                where=pool.name,
                 got=f"{len(words)} words that stand in {self._shot + self._queries} texts",
                 needed=f"way {self._way}, and at least 2",
                 fix="give more text, lower way, shot or queries, or raise most",
@@ -102,6 +102,9 @@ class _Masked(TaskFamily):
 
     def classes(self) -> Mapping[str, Sequence[str]]:
         return {self._name: self._known}
+
+    def pools(self) -> Sequence[Pool]:
+        return (self._pool,)
 
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
         drawn = generator.choice(len(self._known), self._way, replace=False)
@@ -131,14 +134,24 @@ class _Masked(TaskFamily):
         return re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", lambda _: self._mask, text, flags=re.IGNORECASE)
 
 
-def _index(pool: Pool, side: Side) -> dict[str, list[tuple[str, int]]]:
-    """Word -> the texts of a side that it stands in, by class and position."""
+def _by_side(pool: Pool) -> dict[Side, Pool]:
+    """The texts of each side."""
+    positions: dict[Side, dict[str, list[int]]] = {
+        side: {label: [] for label in pool.classes} for side in SIDES
+    }
+    for label in pool.classes:
+        for position, example in enumerate(pool.all_of(label)):
+            positions[_side_of(example.text)][label].append(position)
+    return {side: pool.at(own, side) for side, own in positions.items()}
+
+
+def _index(pool: Pool) -> dict[str, list[tuple[str, int]]]:
+    """Word -> the texts that it stands in, by class and position."""
     found: dict[str, list[tuple[str, int]]] = {}
     for label in pool.classes:
         for position, example in enumerate(pool.all_of(label)):
-            if _side_of(example.text) == side:
-                for word in dict.fromkeys(WORD.findall(example.text.lower())):
-                    found.setdefault(word, []).append((label, position))
+            for word in dict.fromkeys(WORD.findall(example.text.lower())):
+                found.setdefault(word, []).append((label, position))
     return found
 
 
