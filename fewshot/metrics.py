@@ -43,7 +43,8 @@ def rejection_auroc(known: Sequence[float], strange: Sequence[float]) -> float:
         strange: likewise of each query from outside.
     """
     labels = [1] * len(known) + [0] * len(strange)
-    return float(roc_auc_score(labels, [*known, *strange]))
+    sure = np.nan_to_num([*known, *strange])  # a task that diverged is not sure of anything
+    return float(roc_auc_score(labels, sure))
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float, float]:

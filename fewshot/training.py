@@ -18,6 +18,7 @@ from fewshot.checkpoint import meta_parameters, restore, save_tensors, snapshot
 from fewshot.chunks import Chunks
 from fewshot.data.split import SIDES
 from fewshot.engine import DivergedError, Engine, MetaBatch, Outcome
+from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
 from fewshot.memory import peak_memory
 from fewshot.models.compute import product_rate
@@ -96,9 +97,12 @@ class Trainer:
         if self._said is not None:
             return
         leaks = self._leaks()
-        self.algorithm.meet(self.family.split("train").classes())
-        said = [*leaks, self.algorithm.prepare(self.model)]
         trains = self.algorithm.trainable and self.training.steps
+        with (
+            contextlib.nullcontext() if trains else contextlib.suppress(InputError)
+        ):  # a side that is not there
+            self.algorithm.meet(self.family.split("train").classes())
+        said = [*leaks, self.algorithm.prepare(self.model)]
         used = {"train": trains, "valid": trains and self.validation.every, "test": True}
         for side in SIDES:
             if used[side]:

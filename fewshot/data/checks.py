@@ -69,7 +69,8 @@ class Checks:
         """A column as strings, tokens joined by blanks; of each what stands before a sign, if any."""
         values = self._table.column(column)
         if _is_tokens(values.type):
-            values = pa.chunked_array([pc.binary_join(chunk, " ") for chunk in values.chunks], pa.string())
+            lists = [chunk.cast(pa.list_(pa.string())) for chunk in values.chunks]
+            values = pa.chunked_array([pc.binary_join(chunk, " ") for chunk in lists], pa.string())
         values = values if pa.types.is_string(values.type) else values.cast(pa.string())
         return pc.list_element(pc.split_pattern(values, before, max_splits=1), 0) if before else values
 

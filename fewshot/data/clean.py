@@ -4,6 +4,7 @@ import functools
 import html
 import pkgutil
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -15,7 +16,6 @@ Step = Callable[[str], str]
 
 URL = re.compile(r"\b(?:https?://|www\.)[^\s<>\"']*[^\s<>\"'.,;:!?)\]]")
 EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
-WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 # fmt: off
 BREAKS = frozenset((
     "blockquote", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "section",
@@ -126,14 +126,26 @@ class Cleaning:
         return self.shortest <= words and (self.longest is None or words <= self.longest)
 
 
-def words(text: str) -> list[str]:
-    """Words and punctuation signs of a text."""
-    return WORD.findall(text)
-
-
 def normalised(text: str) -> str:
-    """A text without what does not tell it from another: case, white space, punctuation."""
-    return " ".join(word for word in WORD.findall(text.lower()) if word[0].isalnum() or word[0] == "_")
+    """A text without what does not tell it from another: case, white space, punctuation and other signs.
+
+    A text of signs alone keeps them.
+    """
+    folded = unicodedata.normalize("NFC", text).casefold()
+    return " ".join(folded.translate(_LETTERS).split()) or fold_spaces(folded)
+
+
+class _Letters(dict[int, str]):
+    """For `str.translate`: letters, their marks and digits stay, an apostrophe goes, others are blanks."""
+
+    def __missing__(self, code: int) -> str:
+        sign = chr(code)
+        kept = "" if sign in "'’" else sign if unicodedata.category(sign)[0] in "LMN" else " "
+        self[code] = kept
+        return kept
+
+
+_LETTERS = _Letters()
 
 
 def apply(step: tuple[str, Step], text: str) -> str:

@@ -19,6 +19,7 @@ WORDS: dict[Kind, str] = {"class": "classes", "text": "texts", "near-duplicate":
 SHOWN = 3  # examples of a finding
 MOST = 200_000  # texts of a side that are looked at; more would take minutes at every start
 BEGINNING = 1000  # letters by which near-duplicates are judged
+COMPARISONS = 1_000_000  # of candidates, between two sides: some seconds
 GRAM = 5  # letters of a shingle
 BANDS = (13, 5)  # of so many hashes: two texts alike in 80% of their shingles are missed once in 170
 ALIKE = 0.8  # share of common shingles from which on two texts are near-duplicates
@@ -53,7 +54,8 @@ class LeakReport:
     Args:
         leaks: those that were found.
         texts: the texts of each side that were looked at.
-        complete: whether these are all; of very large sides only the first are looked at.
+        complete: whether these are all: of very large sides only the first texts are looked at, and where
+            very many are similar, not all of them are compared.
     """
 
     leaks: tuple[Leak, ...]
@@ -104,6 +106,7 @@ def find_leaks(names: Mapping[Side, set[str]], pools: Mapping[Side, Sequence[Poo
         if leak
     ]
     complete = all(sum(map(len, own)) <= MOST for own in pools.values())
+    complete = complete and not any(texts.gave_up for texts in sides.values())
     return LeakReport(tuple(found), {side: len(own.by_key) for side, own in sides.items()}, complete)
 
 
@@ -112,12 +115,12 @@ class _Texts:
 
     def __init__(self, pools: Sequence[Pool]) -> None:
         self.by_key: dict[str, str] = {}
+        self.gave_up = False  # on comparing: texts made from one template are all candidates of each other
         left = MOST
         for pool in pools:
             for text in pool.texts(left):
                 self.by_key.setdefault(normalised(text), text)
             left = max(0, left - len(pool))
-        self.by_key.pop("", None)  # texts of signs alone are all alike
 
     @cached_property
     def grams(self) -> list[set[bytes]]:
@@ -147,12 +150,16 @@ class _Texts:
 
         Broder: On the Resemblance and Containment of Documents, 1997.
         """
-        mine, found = list(self.by_key), set()
+        mine, found, left = list(self.by_key), set(), COMPARISONS
         for number, (key, text) in enumerate(other.by_key.items()):
             if key in self.by_key:
                 continue  # it is the same
             grams = other.grams[number]
             candidates = self.index.query(other.hashes[number])
+            left -= len(candidates)
+            if left < 0:
+                self.gave_up = True
+                break
             if any(mine[n] not in other.by_key and _alike(self.grams[n], grams) for n in candidates):
                 found.add(text)
         return found

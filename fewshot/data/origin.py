@@ -13,7 +13,7 @@ class Origin:
     """A source as it was read.
 
     Args:
-        name: as it was given: a path, a name inside FEWSHOT_DATA, a hub id.
+        name: as it was given: a path, a name inside FEWSHOT_DATA, a hub id without its revision.
         revision: the commit of a data set of the hub; None for others, or where the hub was not reached.
         sha256: of the data files on this disk; None for others.
     """
@@ -25,7 +25,7 @@ class Origin:
     @property
     def pinned(self) -> str:
         """The source that names exactly what was read, where its own name leaves that open."""
-        return f"{self.name.split('@')[0]}@{self.revision}" if self.revision else self.name
+        return f"{self.name}@{self.revision}" if self.revision else self.name
 
 
 def digest(files: Iterable[Path]) -> str:

@@ -1,10 +1,11 @@
 """Checked rows: every one has a label and a text that can be read, all of them strings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fewshot.data.catalogue import entry_of
 from fewshot.data.checks import Checks, Mask, without_blanks
@@ -59,7 +60,7 @@ def read_rows(
     """
     reading = reading or Reading()
     opened = open_source(source, reading)
-    columns = known_columns(source, columns)
+    columns = known_columns(source, columns or Columns(), opened.table.column_names)
     checks = Checks(opened, columns)
     wanted = [*columns.fields().values(), *also]
     checks.columns([*wanted, *(reading.only or {}), *(reading.before or {})])
@@ -68,7 +69,7 @@ def read_rows(
     before = reading.before or {}
     table = pa.table(
         {field: checks.strings(column, before.get(column)) for field, column in columns.fields().items()}
-        | {column: checks.strings(column, before.get(column)) for column in also}
+        | {column: _gaps(checks.strings(column, before.get(column))) for column in also}
     )
     if columns.label is None:
         table = table.append_column("label", pa.array([UNLABELLED] * table.num_rows, pa.string()))
@@ -87,10 +88,23 @@ def read_rows(
     return Rows(table, kept, opened.origin, {**({"left out: gaps": gaps} if gaps else {}), **cleaned})
 
 
-def known_columns(source: Source, columns: Columns | None) -> Columns:
-    """The columns of a source: those asked for, or those that the catalogue has for its name."""
+def known_columns(source: Source, columns: Columns, there: Sequence[str]) -> Columns:
+    """The columns that are asked for; those of the catalogue where a name of it has no such ones.
+
+    Args:
+        source: perhaps a name of the catalogue.
+        columns: those that are asked for.
+        there: the columns of the data.
+    """
     entry = entry_of(str(source)) if from_catalogue(source) else None
-    return entry.columns if entry and columns in (None, Columns()) else columns or Columns()
+    if entry is None or (columns != Columns() and set(columns.fields().values()) <= set(there)):
+        return columns
+    return replace(entry.columns, label=columns.label and entry.columns.label)
+
+
+def _gaps(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Empty cells, of a csv file say, as missing values."""
+    return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
 
 
 def from_catalogue(source: Source) -> bool:

@@ -197,7 +197,7 @@ def _from_hub(source: str, reading: Reading) -> Opened:
             table = arrow.load(reference.id, reading, pinned)
     except (arrow.UnreadableError, OSError, EOFError) as error:
         raise _not_found(source, arrow.first_cause(error)) from error
-    return Opened(table, Origin(source, pinned.revision), None, source)
+    return Opened(table, Origin(source.partition("@")[0], pinned.revision), None, source)
 
 
 def _not_found(source: str, got: str) -> InputError:

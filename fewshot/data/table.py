@@ -58,6 +58,10 @@ class _Column:
             self._lengths[own] = np.diff(offsets)
             first += len(chunk)
 
+    def __reduce__(self) -> tuple[type["_Column"], tuple[pa.ChunkedArray]]:
+        """A copy, here or in another process, has addresses of its own."""
+        return _Column, (pa.chunked_array(self._chunks, pa.string()),)
+
     def values(self, rows: Indices) -> list[str]:
         places = zip(self._begins[rows].tolist(), self._lengths[rows].tolist(), strict=True)
         return [string_at(self._base + begin, length).decode() for begin, length in places]

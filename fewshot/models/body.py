@@ -46,6 +46,10 @@ class Body:
             self._prefix.extend(self._probe_adapted)
         self.cache = cache
 
+    def share(self, other: "Body") -> None:
+        """Keeps frozen states where another body keeps them; both compute the same ones."""
+        self.cache, self._prefix.widths = other.cache, other._prefix.widths
+
     @property
     def note(self) -> str:
         """What the user should know; empty where all is as it should be."""

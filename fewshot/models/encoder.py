@@ -120,7 +120,7 @@ class LoraEncoder(Learner):
 
     def share_states(self, other: "LoraEncoder") -> None:
         """Keeps frozen states where another learner of the same backbone and layers keeps them."""
-        self._body.cache = other._body.cache
+        self._body.share(other._body)
 
     def limit_rows(self, rows: int) -> bool:
         """Batches from here on come in parts of at most so many rows."""

@@ -55,7 +55,7 @@ class FrozenPrefix:
         self._linear = linear
         self.depth = min(number for _, number in places)
         self._fed: dict[str, nn.Module] = {}  # name within the block -> a map whose input is constant
-        self._widths: list[int] = []
+        self.widths: list[int] = []  # of the pieces that the states of a token are made of
 
     @property
     def possible(self) -> bool:
@@ -116,7 +116,7 @@ class FrozenPrefix:
             with torch.no_grad():
                 forward()
         except _Reached:
-            self._widths = [piece.shape[-1] for piece in pieces]
+            self.widths[:] = [piece.shape[-1] for piece in pieces]
             return torch.cat(pieces, dim=-1)
         finally:
             for hook in hooks:
@@ -126,7 +126,7 @@ class FrozenPrefix:
     @contextlib.contextmanager
     def known(self, states: Tensor) -> Iterator[None]:
         """Inside, the model starts from `states` (see `compute`) at its first adapted block."""
-        hidden, *pieces = torch.split(states, self._widths, dim=-1)
+        hidden, *pieces = torch.split(states, self.widths, dim=-1)
 
         def put(
             _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]

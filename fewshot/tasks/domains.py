@@ -7,7 +7,7 @@ of these with a published support set (five examples a class) and its own test r
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,8 @@ class Domains(Sided):
         rows: the column that tells published support rows from test rows; none where there is no such.
         split: which tasks are for meta-training, validation and test; by default the `task_split` of the
             source's `splits.json`, with `valid_tasks` of its training tasks for validation.
-        valid_tasks: how many training tasks are held out for validation where none are published.
+        valid_tasks: how many training tasks at least are held out for validation where none are published, in
+            whole domains (what stands before the dot of a task's name).
         reading: which rows are read, and how they are cleaned.
         augmentation: of support sets.
 
@@ -116,7 +117,18 @@ def _published(source: Given, valid_tasks: int) -> ClassSplit | None:
         ) from error
     if not train:
         return None
-    order = np.random.default_rng(0).permutation(len(train))
-    held = {train[n] for n in order[: min(valid_tasks, len(train) - 1)]}
+    held = _held_out(train, valid_tasks)
     lists = {"train": [name for name in train if name not in held], "valid": sorted(held), "test": test}
     return ClassSplit(lists=lists)
+
+
+def _held_out(tasks: Sequence[str], least: int) -> set[str]:
+    """Training tasks for validation, by whole domains: books.t2 and books.t4 ask about the same reviews."""
+    domains: dict[str, list[str]] = {}
+    for task in tasks:
+        domains.setdefault(task.split(".")[0], []).append(task)
+    held: list[str] = []
+    for number in np.random.default_rng(0).permutation(len(domains))[:-1]:
+        if len(held) < least:
+            held += list(domains.values())[number]
+    return set(held)

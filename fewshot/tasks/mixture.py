@@ -8,6 +8,8 @@ Machine Translation in the Wild, 2019): 1 follows the sizes, large values make a
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from fewshot.data.augment import Augmentation
 from fewshot.data.find import Columns
 from fewshot.data.pool import Given, Pool
@@ -83,7 +85,8 @@ class Mixture(Sided):
             there = [n for n, pools in enumerate(split_pools) if side in pools]
             pools = [split_pools[n][side] for n in there]
             if temperature is not None:
-                shares: list[float] | None = [len(pool) ** (1 / temperature) for pool in pools]
+                logs = np.log([len(pool) for pool in pools]) / temperature
+                shares: list[float] | None = np.exp(logs - logs.max()).tolist() if pools else None
             else:
                 shares = [weights[n] for n in there] if weights is not None else None
             if pools:

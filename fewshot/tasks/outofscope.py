@@ -63,6 +63,8 @@ class OutOfScope(Sided):
         reading: Reading = Reading(),
         augmentation: Augmentation = Augmentation(),
     ) -> None:
+        if outside < 1:
+            raise InputError("outside is too small", where="family", got=outside, needed="at least 1")
         self._pool = Pool.load(source, columns, reading, also=[rows] if rows else [])
         pool = self._pool
         if label not in pool.classes:

@@ -136,12 +136,18 @@ class _MatchTasks(TaskFamily):
         require_at_least("family", _Counts(shot, queries), shot=1, queries=1)
         self._pool, self._shot, self._queries = pool, shot, queries
         _check_sizes(pool, 2 * (shot + queries))
-        for task in pool.classes:
-            if len({example.text_pair for example in pool.all_of(task)}) < 2:
+        self._right = {task: _outputs(pool, task) for task in pool.classes}
+        self._all = {task: sorted(set().union(*right.values())) for task, right in self._right.items()}
+        for task, right in self._right.items():
+            sated = next(
+                (text for text, outputs in right.items() if len(outputs) == len(self._all[task])), None
+            )
+            if sated is not None:
                 raise InputError(
-                    "all records of a task have the same output",
+                    "an input has no output that is wrong",
                     where=f"{pool.name}/{task}",
-                    needed="two outputs at least, so that a wrong one can be shown",
+                    got=f"{sated[:60]!r}, which has all {len(self._all[task])} outputs of the task",
+                    needed="an output of another record for every input",
                     fix="leave the task out of the split",
                 )
 
@@ -164,11 +170,19 @@ class _MatchTasks(TaskFamily):
         return Episode(shuffled(support, generator), shuffled(query, generator), (MATCH, OTHER), name)
 
     def _other(self, task: str, record: Example, generator: np.random.Generator) -> str:
-        """The output of another record of the task, unlike the record's own."""
-        while True:
-            (other,) = self._pool.examples(task, [int(generator.integers(self._pool.size(task)))])
-            if other.text_pair != record.text_pair:
-                return other.text_pair or ""
+        """An output of the task that the input does not have in any record."""
+        right, outputs = self._right[task][record.text], self._all[task]
+        while (output := outputs[generator.integers(len(outputs))]) in right:
+            pass
+        return output
+
+
+def _outputs(pool: Pool, task: str) -> dict[str, set[str]]:
+    """Input -> its outputs, of which some have several."""
+    found: dict[str, set[str]] = {}
+    for example in pool.all_of(task):
+        found.setdefault(example.text, set()).add(example.text_pair or "")
+    return found
 
 
 class _Counts:

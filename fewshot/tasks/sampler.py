@@ -94,7 +94,29 @@ def draw_classes(
         support += drawn[first : first + shot]
         query += drawn[first + shot : first + shot + queries]
         first += shot + queries
-    return support, query
+    return support, _unseen(pool, support, query, generator)
+
+
+def _unseen(
+    pool: Pool, support: Sequence[Example], query: list[Example], generator: np.random.Generator
+) -> list[Example]:
+    """The query examples, others of their class in the place of texts that stand in the support set.
+
+    That happens where a text has two labels; the right answer would be the other one.
+    """
+    seen = {(example.text, example.text_pair) for example in support}
+    if not any((example.text, example.text_pair) in seen for example in query):
+        return query
+    seen |= {(example.text, example.text_pair) for example in query}
+    kept = {(e.text, e.text_pair) for e in query} - {(e.text, e.text_pair) for e in support}
+    found = [example for example in query if (example.text, example.text_pair) in kept]
+    for label in (example.label for example in query if (example.text, example.text_pair) not in kept):
+        others = pool.examples(label, generator.permutation(pool.size(label)))
+        fresh = next((e for e in others if (e.text, e.text_pair) not in seen), None)
+        if fresh is not None:
+            seen.add((fresh.text, fresh.text_pair))
+            found.append(fresh)
+    return found
 
 
 def shuffled(examples: Sequence[Example], generator: np.random.Generator) -> tuple[Example, ...]:

@@ -18,9 +18,9 @@ def split_tasks(split: ClassSplit, tasks: Sequence[str], source: str) -> dict[Si
     Raises:
         InputError: see `split_classes`; a task that the data does not have.
     """
-    chosen = split_classes(split, tasks, None, source)
+    chosen, known = split_classes(split, tasks, None, source), set(tasks)
     for side in SIDES:
-        absent = [task for task in chosen[side] if task not in tasks]
+        absent = [task for task in chosen[side] if task not in known]
         if absent:
             raise InputError(
                 f"the {side} tasks name {absent[0]!r}, which the data does not have",
@@ -45,6 +45,9 @@ class FixedTask(TaskFamily):
     """
 
     def __init__(self, pool: Pool, queried: Pool | None, shot: int, queries: int) -> None:
+        for name, value in (("shot", shot), ("queries", queries)):
+            if value < 1:
+                raise InputError(f"{name} is too small", where="family", got=value, needed="at least 1")
         pool = pool.once() if queried is None else pool  # rows of two parts may have the same text
         self._pool, self._queried, self._shot, self._queries = pool, queried, shot, queries
         _check_counts(pool, shot if queried else shot + queries)

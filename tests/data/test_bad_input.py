@@ -638,9 +638,10 @@ CASES: list[Case] = [
     (
         "records with one output",
         lambda: Matching([{"task": t, "input": f"i{n}", "output": "o"} for t in "abcd" for n in range(30)]),
-        "all records of a task have the same output\n"
+        "an input has no output that is wrong\n"
         "  where:  memory/a\n"
-        "  needed: two outputs at least, so that a wrong one can be shown\n"
+        "  got:    'i0', which has all 1 outputs of the task\n"
+        "  needed: an output of another record for every input\n"
         "  do:     leave the task out of the split",
     ),
     (

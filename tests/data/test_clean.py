@@ -43,8 +43,15 @@ def test_a_clean_text_stays(step: str, text: str) -> None:
 
 
 def test_a_normalised_text_lacks_what_does_not_tell_it_from_another() -> None:
-    assert normalised("  Where's my CARD?!") == normalised("where's my  card") == "where's my card"
-    assert normalised("?!") == ""
+    assert normalised("  Where's my CARD?!") == normalised("where’s my  card") == "wheres my card"
+    assert normalised("STRASSE") == normalised("straße")
+    assert normalised("cafe\u0301") == normalised("café")
+
+
+def test_what_tells_texts_apart_is_kept() -> None:
+    assert normalised("की") != normalised("का")
+    assert normalised(" 😀 ") == "😀"
+    assert len({normalised(text) for text in ("😀", "👍", ":-(", "?!")}) == 4
 
 
 def pool(texts: list[tuple[str, str]], **settings: object) -> Pool:
@@ -89,6 +96,11 @@ def test_duplicates_in_the_whole_pool_go_with_all_whose_label_is_not_known() -> 
     found = pool(texts, duplicates="pool")
     assert contents(found) == {"x": ["Mine"], "y": ["yours"]}
     assert found.cleaned == {"left out: several classes": 2, "left out: repeated": 1}
+
+
+def test_texts_of_signs_alone_are_not_all_the_same() -> None:
+    texts = [("😀", "good"), ("👍", "good"), ("😡", "bad"), (":-(", "bad")]
+    assert pool(texts, duplicates="pool").size("good") == 2
 
 
 def test_labels_are_folded_where_that_is_asked_for() -> None:

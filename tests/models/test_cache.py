@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import LearnerMaker
+from conftest import LearnerMaker, attribute_episodes
 from torch import Tensor
 
+from fewshot.algorithms.algorithm import ready
 from fewshot.errors import FewshotError, InputError
 from fewshot.models.cache import Cache, StateCache
 from fewshot.models.encoder import LoraEncoder
@@ -173,3 +174,18 @@ def test_a_text_and_a_pair_of_the_same_tokens_are_two(make_learner: LearnerMaker
         learner.place(learner.batch([row, row], [0, 0], [0, 0], [1]))
     cache = learner._body.cache
     assert (cache.misses, cache.hits) == (2, 2)
+
+
+def test_a_learner_may_keep_its_states_with_another(make_learner: LearnerMaker) -> None:
+    drawn = attribute_episodes(2)
+    alone = make_learner()
+    expected = alone.features(alone.start_body(2), ready(alone, drawn)[1])
+    first, second = make_learner(), make_learner()
+    second.share_states(first)
+    ready(first, drawn)
+    cache = second._body.cache
+    misses = cache.misses
+    found = second.features(second.start_body(2), ready(second, drawn)[1])
+    assert cache is first._body.cache
+    assert cache.misses == misses > 0
+    assert torch.equal(found, expected)
