@@ -100,7 +100,7 @@ def _text(
     training: Mapping[str, Any],
 ) -> str:
     """The values of every part as YAML, some of them changed."""
-    everything = yaml.safe_load(parser.dump(parsed, skip_validation=True, skip_none=False))
+    everything = yaml.safe_load(parser.dump(parsed, skip_validation=True, skip_unset=False))
     values = {field.name: everything[field.name] for field in dataclasses.fields(Parts)}
     for part, arguments in changed.items():
         if arguments:

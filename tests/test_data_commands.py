@@ -7,7 +7,7 @@ from typing import Any
 
 import datasets
 import pytest
-from tasks.made import OUTSIDE, TWELVE, rows
+from tasks.made import OUTSIDE, TWELVE, published, rows
 
 from fewshot.cli import main
 
@@ -121,3 +121,33 @@ def test_texts_to_be_written_need_another_model(
         "error: this episode has no classes: its labels are texts to be written\n" in capsys.readouterr().err
     )
     assert not Path("run").exists()
+
+
+def test_what_is_set_to_null_stays_null(tiny_backbone: str) -> None:
+    """Or an evaluation would be of another family: of support rows that are published, say."""
+    content = [
+        {"task": f"t{t}", "text": f"{t} {label} {n}", "label": label, "split": "train" if n % 2 else "test"}
+        for t in range(10)
+        for label in ("no", "yes")
+        for n in range(8)
+    ]
+    saved(content)
+    words = [
+        "train",
+        "--family=Domains",
+        "--family.source=talk.jsonl",
+        "--family.rows=null",
+        "--family.shot=2",
+    ]
+    quick = ["--family.queries=2", "--training.steps=0", "--evaluation.episodes=3", "--algorithm=ProtoNet"]
+    assert main([*words, *quick, f"--model.backbone={tiny_backbone}", "--out=run"]) == 0
+    assert main(["evaluate", "run", "--name=again"]) == 0
+    ours, theirs = (json.loads(Path(f"run/{f}manifest.json").read_text()) for f in ("", "evaluations/again/"))
+    assert ours == theirs
+
+
+def test_a_family_for_the_test_alone_is_evaluated_without_training(tiny_backbone: str) -> None:
+    saved(published())
+    words = ["train", "--family=PublishedEpisodes", "--family.source=talk.jsonl", "--family.shots=2"]
+    quick = ["--family.queries=2", "--training.steps=0", "--evaluation.episodes=3", "--algorithm=ProtoNet"]
+    assert main([*words, *quick, f"--model.backbone={tiny_backbone}", "--out=run"]) == 0

@@ -204,6 +204,18 @@ class Pool:
         return Pool(self._table, by_class, name, self.origin, self._columns, self.cleaned)
 
 
+def named_apart(pools: Iterable[Pool]) -> list[Pool]:
+    """Pools under different names; rows in memory are all called alike."""
+    found: dict[str, Pool] = {}
+    for pool in pools:
+        number, name = 1, pool.name
+        while name in found:
+            number += 1
+            name = f"{pool.name} {number}"
+        found[name] = pool if number == 1 else pool.renamed(name)
+    return list(found.values())
+
+
 if TYPE_CHECKING:
     Given: TypeAlias = Source | Pool
 else:

@@ -7,7 +7,7 @@ import numpy as np
 
 from fewshot.data.augment import Augmentation
 from fewshot.data.find import Columns
-from fewshot.data.pool import Given, Pool
+from fewshot.data.pool import Given, Pool, named_apart
 from fewshot.data.reading import Reading
 from fewshot.data.split import Side
 from fewshot.errors import InputError
@@ -57,12 +57,14 @@ class CrossDomain(Sided):
             side: [Pool.load(each, columns, reading) for each in sources] for side, sources in given.items()
         }
         _check_apart(self._pools)
-        named = {side: list(pools) for side, pools in self._pools.items()}
-        others = {label.casefold() for side in ("valid", "test") for p in named[side] for label in p.classes}
-        named["train"] = [_without(pool, others) for pool in named["train"]]
+        every = named_apart(pool for pools in self._pools.values() for pool in pools)
+        named = {side: [every.pop(0) for _ in pools] for side, pools in self._pools.items()}
         if valid is None:
-            parts = [_held_out(pool, way, seed) for pool in named["train"]]
-            named["train"], named["valid"] = [list(side) for side in zip(*parts, strict=True)]
+            named["valid"] = [
+                _held_out(_without(pool, _names(named["test"])), way, seed) for pool in named["train"]
+            ]
+        others = _names([*named["valid"], *named["test"]])
+        named["train"] = [_without(pool, others) for pool in named["train"]]
         sides: dict[Side, Several] = {
             side: Several([PoolTasks(_of_side(pool, side), way, shot, queries) for pool in pools])
             for side, pools in named.items()
@@ -80,7 +82,7 @@ class CrossDomain(Sided):
 def _check_apart(given: Mapping[Side, Sequence[Pool]]) -> None:
     owner: dict[str, Side] = {}
     for side, pools in given.items():
-        for name in {pool.name for pool in pools}:
+        for name in {pool.name for pool in pools if pool.origin.sha256 or pool.origin.revision}:
             if name in owner:
                 raise InputError(
                     f"the source {name!r} stands on two sides",
@@ -91,16 +93,19 @@ def _check_apart(given: Mapping[Side, Sequence[Pool]]) -> None:
             owner[name] = side
 
 
+def _names(pools: Sequence[Pool]) -> set[str]:
+    return {label.casefold() for pool in pools for label in pool.classes}
+
+
 def _without(pool: Pool, others: set[str]) -> Pool:
     return pool.only([label for label in pool.classes if label.casefold() not in others])
 
 
-def _held_out(pool: Pool, way: int, seed: int) -> tuple[Pool, Pool]:
-    """The classes that stay, and those for validation: a fifth, but enough for an episode."""
+def _held_out(pool: Pool, way: int, seed: int) -> Pool:
+    """The classes for validation: a fifth, but enough for an episode."""
     count = max(way, round(HELD_OUT * len(pool.classes)))
     order = np.random.default_rng(seed).permutation(len(pool.classes))
-    held = {pool.classes[n] for n in order[:count]}
-    return pool.only([c for c in pool.classes if c not in held]), pool.only(sorted(held))
+    return pool.only(sorted(pool.classes[n] for n in order[:count]))
 
 
 def _of_side(pool: Pool, side: Side) -> Pool:

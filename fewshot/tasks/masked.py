@@ -21,10 +21,10 @@ from fewshot.data.split import SIDES, ClassSplit, Side, split_classes
 from fewshot.errors import InputError
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
-from fewshot.tasks.sampler import shuffled
+from fewshot.tasks.sampler import draw_filled, shuffled
 from fewshot.tasks.sided import Sided
 
-WORD = re.compile(r"[^\W\d_]{3,}")
+WORD = re.compile(r"(?<!\w)[^\W\d_]{3,}(?!\w)")
 SHARES = {"train": 6, "valid": 8, "test": 10}  # of the texts, in tenths, up to which a side goes
 
 
@@ -107,28 +107,30 @@ class _Masked(TaskFamily):
         return (self._pool,)
 
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
-        drawn = generator.choice(len(self._known), self._way, replace=False)
-        classes = tuple(self._known[n] for n in drawn)
-        support: list[Example] = []
-        query: list[Example] = []
-        seen: set[str] = set()
-        for word in classes:
-            places = self._words[word]
-            count = min(
-                len(places), (self._shot + self._queries) * 2
-            )  # some may stand in the episode already
-            own: list[Example] = []
-            for n in generator.choice(len(places), count, replace=False):
-                label, position = places[n]
-                (example,) = self._pool.examples(label, [position])
-                if example.text not in seen and len(own) < self._shot + self._queries:
-                    seen.add(example.text)
-                    own.append(Example(self._masked(example.text, word), word))
-            support += own[: self._shot]
-            query += own[self._shot :]
-        known = {example.text for example in support}  # two texts may differ by the word alone
-        asked = [example for example in query if example.text not in known]
-        return Episode(shuffled(support, generator), shuffled(asked, generator), classes, self._name)
+        def draw(word: str, seen: set[str]) -> list[Example] | None:
+            return self._drawn(word, seen, generator)
+
+        found = draw_filled(self._known, self._way, draw, generator, self._name)
+        support = [example for own in found.values() for example in own[: self._shot]]
+        query = [example for own in found.values() for example in own[self._shot :]]
+        return Episode(shuffled(support, generator), shuffled(query, generator), tuple(found), self._name)
+
+    def _drawn(self, word: str, seen: set[str], generator: np.random.Generator) -> list[Example] | None:
+        """K + Q sentences with the word masked, new to the episode either way; None where it has too few."""
+        places, needed = self._words[word], self._shot + self._queries
+        own: dict[str, Example] = {}
+        texts: set[str] = set()
+        for n in generator.permutation(len(places)):
+            label, position = places[n]
+            (example,) = self._pool.examples(label, [position])
+            masked = self._masked(example.text, word)
+            if not {example.text, masked} & (seen | texts):
+                texts |= {example.text, masked}
+                own[masked] = Example(masked, word)
+            if len(own) == needed:
+                seen |= texts
+                return list(own.values())
+        return None
 
     def _masked(self, text: str, word: str) -> str:
         return re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", lambda _: self._mask, text, flags=re.IGNORECASE)

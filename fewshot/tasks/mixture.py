@@ -12,7 +12,7 @@ import numpy as np
 
 from fewshot.data.augment import Augmentation
 from fewshot.data.find import Columns
-from fewshot.data.pool import Given, Pool
+from fewshot.data.pool import Given, Pool, named_apart
 from fewshot.data.reading import Reading
 from fewshot.data.split import SIDES, ClassSplit
 from fewshot.errors import InputError
@@ -76,7 +76,7 @@ class Mixture(Sided):
                 got=f"{len(weights)} weights for {len(sources)} sources",
                 needed="one for each",
             )
-        self._pools = [Pool.load(source, columns, reading) for source in sources]
+        self._pools = named_apart(Pool.load(source, columns, reading) for source in sources)
         split_pools = [
             split_pool(pool, source, split) for pool, source in zip(self._pools, sources, strict=True)
         ]

@@ -1,6 +1,6 @@
 """N-way K-shot episodes from one pool."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -117,6 +117,45 @@ def _unseen(
             seen.add((fresh.text, fresh.text_pair))
             found.append(fresh)
     return found
+
+
+def draw_filled(
+    names: Sequence[str],
+    way: int,
+    draw: Callable[[str, set[str]], list[Example] | None],
+    generator: np.random.Generator,
+    where: str,
+) -> dict[str, list[Example]]:
+    """N classes that can be filled from texts that no other class of the episode has.
+
+    Args:
+        names: the classes there are.
+        way: N.
+        draw: gives the examples of a class, none of whose texts is in the set, or None where it has too few;
+            adds their texts to the set.
+        generator: draws the classes.
+        where: for the message.
+
+    Raises:
+        InputError: fewer than N classes can be filled.
+    """
+    found: dict[str, list[Example]] = {}
+    seen: set[str] = set()
+    for tried in (min(len(names), 4 * way), len(names)):  # rarely are all of them needed
+        for number in generator.choice(len(names), size=tried, replace=False):
+            name = names[number]
+            if name not in found and len(found) < way:
+                own = draw(name, seen)
+                found |= {} if own is None else {name: own}
+        if len(found) == way:
+            return found
+    raise InputError(
+        "an episode cannot be drawn: its classes share too many texts",
+        where=where,
+        got=f"{len(found)} classes that could be filled",
+        needed=f"way {way}",
+        fix="lower way, shot or queries, or give more text",
+    )
 
 
 def shuffled(examples: Sequence[Example], generator: np.random.Generator) -> tuple[Example, ...]:

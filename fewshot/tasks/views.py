@@ -18,7 +18,7 @@ from fewshot.data.split import ClassSplit, Side, split_classes
 from fewshot.errors import InputError, listing
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
-from fewshot.tasks.sampler import shuffled
+from fewshot.tasks.sampler import draw_filled, shuffled
 from fewshot.tasks.sided import Sided
 
 
@@ -116,29 +116,33 @@ class _ViewTasks(TaskFamily):
 
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
         view = list(self._views)[generator.integers(len(self._views))]
-        values = list(self._views[view])
-        classes = tuple(values[n] for n in generator.choice(len(values), self._way, replace=False))
-        support: list[Example] = []
-        query: list[Example] = []
-        for name in classes:
-            own = self._drawn(self._views[view][name], name, generator)
-            support += own[: self._shot]
-            query += own[self._shot :]
-        known = {example.text for example in support}
-        asked = [example for example in query if example.text not in known]  # a text may have two labels
-        return Episode(
-            shuffled(support, generator), shuffled(asked, generator), classes, f"{self._name}/{view}"
-        )
+        cells = self._views[view]
 
-    def _drawn(self, cells: Sequence[Cell], name: str, generator: np.random.Generator) -> list[Example]:
-        """K + Q examples, of each cell in turn as long as it has more."""
+        def draw(name: str, seen: set[str]) -> list[Example] | None:
+            return self._drawn(cells[name], name, seen, generator)
+
+        found = draw_filled(list(cells), self._way, draw, generator, self._name)
+        support = [example for own in found.values() for example in own[: self._shot]]
+        query = [example for own in found.values() for example in own[self._shot :]]
+        source = f"{self._name}/{view}"
+        return Episode(shuffled(support, generator), shuffled(query, generator), tuple(found), source)
+
+    def _drawn(
+        self, cells: Sequence[Cell], name: str, seen: set[str], generator: np.random.Generator
+    ) -> list[Example] | None:
+        """K + Q examples with texts new to the episode, of each cell in turn; None where it has too few."""
         orders = [list(generator.permutation(pool.size(label))) for pool, label in cells]
         turns = [int(n) for n in generator.permutation(len(cells))]
+        needed = self._shot + self._queries
         picked: dict[str, Example] = {}
-        while len(picked) < self._shot + self._queries and any(orders):
+        while len(picked) < needed and any(orders):
             for n in turns:
-                if orders[n] and len(picked) < self._shot + self._queries:
+                if orders[n] and len(picked) < needed:
                     pool, label = cells[n]
                     (example,) = pool.examples(label, [orders[n].pop()])
-                    picked.setdefault(example.text, Example(example.text, name, example.text_pair))
+                    if example.text not in seen:  # one text may have several labels
+                        picked.setdefault(example.text, Example(example.text, name, example.text_pair))
+        if len(picked) < needed:
+            return None
+        seen |= picked.keys()
         return list(picked.values())

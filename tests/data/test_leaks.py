@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from fewshot.data import leaks
 from fewshot.data.example import Example
 from fewshot.data.leaks import LeakReport, find_leaks
 from fewshot.data.pool import Pool
@@ -107,3 +108,10 @@ def test_the_content_of_a_report_is_plain() -> None:
         "texts": {"train": 1, "test": 1},
         "complete": True,
     }
+
+
+def test_texts_of_one_template_do_not_take_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaks, "COMPARISONS", 2000)
+    texts = [f"please book a table for {n} at the {n * 7} place on {n * 3} day" for n in range(400)]
+    found = report(texts[::2], texts[1::2])
+    assert not found.complete

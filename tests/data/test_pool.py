@@ -1,9 +1,13 @@
+import copy
 import json
 import os
+import pickle
 from collections.abc import Iterable
 from pathlib import Path
 
 import datasets
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from fewshot.data.example import Example
@@ -123,6 +127,24 @@ def test_absent_classes_are_named(side: str, wanted: list[str], what: str, got: 
         "  needed: classes among the 3 of the data\n"
         f"  do:     {advice}"
     )
+
+
+def test_a_copy_of_a_pool_lives_on_its_own() -> None:
+    pool = Pool.of([Example(f"text {n} é", "a") for n in range(5)])
+    texts = pool.texts()
+    copies = [copy.deepcopy(pool), pickle.loads(pickle.dumps(pool))]
+    del pool
+    _ = [Pool.of([Example("z" * 9, "a") for _ in range(5)]) for _ in range(5)]
+    assert [each.texts() for each in copies] == [texts, texts]
+
+
+def test_rows_of_every_kind_of_string_are_read() -> None:
+    words = ["añb", "", "日本", "x" * 50, "😀"]
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())):
+        frame = pd.DataFrame(
+            {"text": pd.Series([f"{w}!" for w in words], dtype=pd.ArrowDtype(kind)), "label": "a"}
+        )
+        assert Pool.load(frame).texts() == [f"{word}!" for word in words]
 
 
 # Real data

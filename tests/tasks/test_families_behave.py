@@ -1,6 +1,8 @@
 """What each family promises beyond the contract."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,11 +27,13 @@ from fewshot.data.reading import Reading
 from fewshot.data.split import SIDES, ClassSplit, Side
 from fewshot.errors import InputError
 from fewshot.tasks.coarse import CoarseToFine
+from fewshot.tasks.crossdomain import CrossDomain
 from fewshot.tasks.domains import Domains
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily, episodes
 from fewshot.tasks.masked import MaskedWords
 from fewshot.tasks.mixture import Mixture
+from fewshot.tasks.nway import NWayKShot
 from fewshot.tasks.outofscope import OutOfScope
 from fewshot.tasks.pairs import TextPairs
 from fewshot.tasks.published import PublishedEpisodes
@@ -149,11 +153,8 @@ def test_a_text_in_two_parts_of_a_task_counts_once() -> None:
         assert len({example.text for example in episode.support + episode.query}) == 12
 
 
-def test_several_sources_are_a_task_each(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    import json
-    from pathlib import Path
-
-    monkeypatch.chdir(str(tmp_path))
+def test_several_sources_are_a_task_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for name in ("one", "two"):
         content = [json.dumps(row | {"text": f"{name} {row['text']}"}) for row in rows(["no", "yes"])]
         Path(f"{name}.jsonl").write_text("\n".join(content))
@@ -298,3 +299,98 @@ def test_columns_may_have_other_names() -> None:
     data = [{"q": row["text"], "kind": row["label"]} for row in rows(TWELVE)]
     family = VariableWayShot(data, 2, 3, 20, 5, 3, columns=Columns("q", "kind"))
     assert np.mean([episode.way for episode in drawn(family)]) > 2
+
+
+# What a reader of these families found
+
+
+def test_a_text_with_two_labels_is_not_learned_from_and_asked_about() -> None:
+    data = [{"text": f"x{n}", "label": label} for n in range(12) for label in "abcd"]
+    split = ClassSplit(lists={"train": list("abcd")})
+    for episode in drawn(NWayKShot(data, 2, 3, 2, split=split), "train", 100):
+        assert not {e.text for e in episode.support} & {e.text for e in episode.query}
+        assert Counter(example.label for example in episode.query) == dict.fromkeys(episode.classes, 2)
+
+
+def test_words_that_always_stand_together_are_not_asked_together() -> None:
+    data = [
+        {"text": f"Hong Kong {noun} {n} alone", "label": "t"}
+        for n in range(40)
+        for noun in ("river", "tower")
+    ]
+    family = MaskedWords(data, 2, 2, 2, split=ClassSplit(fractions=(1.0, 0.0, 0.0)))
+    for episode in drawn(family, "train", 100):
+        assert Counter(e.label for e in episode.support) == dict.fromkeys(episode.classes, 2)
+        assert Counter(e.label for e in episode.query) == dict.fromkeys(episode.classes, 2)
+
+
+def test_a_word_beside_a_digit_is_none() -> None:
+    data = [{"text": f"covid{n} was here and gone{n} away {n}", "label": "t"} for n in range(60)]
+    family = MaskedWords(data, 2, 2, 2, split=ClassSplit(fractions=(1.0, 0.0, 0.0)))
+    for episode in drawn(family, "train", 50):
+        assert not {"covid", "gone"} & set(episode.classes)
+        assert all("[MASK]" in example.text for example in episode.support + episode.query)
+
+
+def test_a_text_under_two_views_fills_a_class_once() -> None:
+    data = [{"text": f"{c} {n}", "label": c, "view": v} for c in "ab" for n in range(4) for v in "xy"]
+    family = Views(data, "view", way=2, shot=3, queries=3, split=ClassSplit(lists={"train": ["x", "y"]}))
+    with pytest.raises(InputError, match="its classes share too many texts"):
+        drawn(family, "train", 20)
+
+
+def test_a_class_that_is_held_out_in_one_corpus_is_trained_on_in_none() -> None:
+    one, two = named("one"), named("two")
+    family = CrossDomain([one, two], [named("three", "k")], way=2, shot=3, queries=2, seed=1)
+    labels = {side: {c for cs in family.split(side).classes().values() for c in cs} for side in SIDES}
+    assert not labels["train"] & labels["valid"]
+    assert len(labels["valid"]) >= 2
+
+
+def test_frames_in_memory_are_told_apart() -> None:
+    one, two = rows(["a", "b", "c", "d"]), rows(["p", "q", "r", "s"])
+    split = ClassSplit(fractions=(0.5, 0.0, 0.5))
+    assert len(Mixture([one, two], 2, 2, 2, split=split).split("train").classes()) == 2
+    family = CrossDomain([one], [two], valid=[rows(["x", "y"])], way=2, shot=2, queries=2)
+    assert {c for episode in drawn(family) for c in episode.classes} <= set("pqrs")
+
+
+def test_validation_domains_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"{domain}.t{n}" for domain in ("book", "toy", "film", "shoe", "food") for n in (2, 4)]
+    folder = tmp_path / "reviews"
+    folder.mkdir()
+    (folder / "data.jsonl").write_text("\n".join(json.dumps(row) for row in tasks(names)))
+    lists = {"train": names[:8], "test": names[8:]}
+    (folder / "splits.json").write_text(json.dumps({"kind": "instance", "task_split": lists}))
+    family = Domains(str(folder), 2, 2, valid_tasks=3)
+    domains = [{p.name.split("/")[-1].split(".")[0] for p in family.split(side).pools()} for side in SIDES]
+    assert [len(own) for own in domains] == [2, 2, 1]
+    assert not domains[0] & domains[1]
+
+
+def test_no_output_of_an_input_is_shown_as_wrong() -> None:
+    data = [
+        {"task": t, "input": f"in {n}", "output": f"out {n % 9} {k}"}
+        for t in "abcd"
+        for n in range(30)
+        for k in (1, 2)
+    ]
+    known = {(row["input"], row["output"]) for row in data}
+    for episode in drawn(Matching(data, 3, 2)):
+        for example in episode.support + episode.query:
+            assert ((example.text, example.text_pair) in known) == (example.label == "match")
+
+
+def test_empty_cells_of_a_further_column_are_gaps(tmp_path: Path) -> None:
+    table = "task,text,label,episode,shots\n" + "".join(
+        f"{row['task']},{row['text']},{row['label']},{row['episode'] or ''},{row['shots'] or ''}\n"
+        for row in published()
+    )
+    (tmp_path / "p.csv").write_text(table)
+    family = PublishedEpisodes(str(tmp_path / "p.csv"), 2, 3)
+    assert all("asked" in e.text for episode in drawn(family, count=8) for e in episode.query)
+
+
+def test_a_low_temperature_is_no_overflow() -> None:
+    family = Mixture([named("one"), named("two", "k")], 2, 3, 2, temperature=0.01)
+    assert len(drawn(family, "train", 5)) == 5

@@ -61,6 +61,20 @@ def test_episodes_are_built_from_rows_not_drawn(source: Path, tmp_path: Path) ->
     )
 
 
+@pytest.mark.parametrize("name", ["Views", "MaskedWords", "Matching"])
+def test_data_that_lies_elsewhere_is_replayed(name: str, tmp_path: Path) -> None:
+    """Texts that are made of rows too: what they are called in is no part of an episode."""
+    make = FAMILIES_MADE[name].make
+    file = saved(make(), tmp_path)
+    content = json.loads(file.read_text())
+    for entry in content["episodes"]:
+        entry["source"] = f"elsewhere/{entry['source']}"
+    content["sources"][0]["name"] = "elsewhere"
+    file.write_text(json.dumps(content))
+    again = list(episodes(Replayed(make(), Manifest.read(file)), "test", 0, range(4)))
+    assert [e.support for e in again] == [e.support for e in episodes(make(), "test", 3, range(4))]
+
+
 def complaint(source: Path, file: Path, index: int = 0, side: Side = "test") -> str:
     with pytest.raises(InputError) as caught:
         list(episodes(Replayed(family_of(source), Manifest.read(file)), side, 0, [index]))
