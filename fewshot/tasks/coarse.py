@@ -8,7 +8,6 @@ the coarse classes are disjoint between the sides as well.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from fewshot.data.augment import Augmentation
 from fewshot.data.find import Columns, find_source
@@ -75,7 +74,7 @@ class CoarseToFine(Sided):
                 )
             elif own:
                 sides[side] = self._fine(own, side, way, shot, queries)
-        super().__init__(sides, name, augmentation)
+        super().__init__(sides, name, augmentation, {"source": self._pool})
 
     def _fine(self, groups: Groups, side: Side, way: int, shot: int, queries: int) -> TaskFamily:
         large = {c: fine for c, fine in groups.items() if len(fine) >= way}
@@ -91,10 +90,6 @@ class CoarseToFine(Sided):
             self._pool.only(fine).renamed(f"{self._pool.name}/{c} ({side})") for c, fine in large.items()
         ]
         return Several([PoolTasks(pool, way, shot, queries) for pool in pools])
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The source with the commit that was read."""
-        return {"source": self._pool.origin.pinned}
 
 
 def _grouped(source: Given, coarse: str, columns: Columns, reading: Reading) -> tuple[Pool, Groups]:

@@ -1,7 +1,6 @@
 """Meta-training on some corpora, the test on others: intents to news, news to relations."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -71,12 +70,8 @@ class CrossDomain(Sided):
             if pools
         }
         names = {side: ", ".join(pool.name for pool in pools) for side, pools in self._pools.items()}
-        super().__init__(sides, f"{names['train']} to {names['test']}", augmentation)
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The sources with the commits that were read."""
-        pinned = {side: [pool.origin.pinned for pool in pools] for side, pools in self._pools.items()}
-        return {side: sources for side, sources in pinned.items() if sources}
+        read = {str(side): pools for side, pools in self._pools.items() if pools}
+        super().__init__(sides, f"{names['train']} to {names['test']}", augmentation, read)
 
 
 def _check_apart(given: Mapping[Side, Sequence[Pool]]) -> None:

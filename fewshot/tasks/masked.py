@@ -8,7 +8,6 @@ each, and the word is replaced by a mask; the class of a sentence is its word.
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -74,11 +73,7 @@ class MaskedWords(Sided):
                     if shot + queries <= len(rows := indices[side].get(word, ())) <= most
                 }
                 sides[side] = _Masked(pools[side], fit, (way, shot, queries), mask)
-        super().__init__(sides, self._pool.name, augmentation)
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The source with the commit that was read."""
-        return {"source": self._pool.origin.pinned}
+        super().__init__(sides, self._pool.name, augmentation, {"source": self._pool})
 
 
 Places = Sequence[tuple[str, int]]

@@ -5,8 +5,7 @@ languages of a multilingual model (Devlin, mBERT, 2018; Arivazhagan et al.: Mass
 Machine Translation in the Wild, 2019): 1 follows the sizes, large values make all alike.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -91,8 +90,5 @@ class Mixture(Sided):
                 shares = [weights[n] for n in there] if weights is not None else None
             if pools:
                 sides[side] = Several([PoolTasks(pool, way, shot, queries) for pool in pools], shares)
-        super().__init__(sides, ", ".join(pool.name for pool in self._pools), augmentation)
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The sources with the commits that were read."""
-        return {"sources": [pool.origin.pinned for pool in self._pools]}
+        name = ", ".join(pool.name for pool in self._pools)
+        super().__init__(sides, name, augmentation, {"sources": self._pools})

@@ -5,9 +5,7 @@ https://arxiv.org/abs/1606.04080: an episode has N classes, K support and Q quer
 classes of meta-training, validation and test are disjoint.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from fewshot.data.augment import Augmentation
 from fewshot.data.find import Columns, find_source
@@ -50,11 +48,7 @@ class NWayKShot(Sided):
         self._pool = Pool.load(source, columns, reading)
         sides = split_pool(self._pool, source, split)
         tasks = {side: PoolTasks(pool, way, shot, queries) for side, pool in sides.items()}
-        super().__init__(tasks, self._pool.name, augmentation)
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The source with the commit that was read."""
-        return {"source": self._pool.origin.pinned}
+        super().__init__(tasks, self._pool.name, augmentation, {"source": self._pool})
 
 
 def split_pool(pool: Pool, source: object, split: ClassSplit) -> dict[Side, Pool]:

@@ -9,7 +9,6 @@ for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -88,11 +87,7 @@ class OutOfScope(Sided):
                 )
             tasks = PoolTasks(own, way, shot, queries)
             sides[side] = _WithOutside(tasks, strangers[side].renamed(f"outside {own.name}"), outside)
-        super().__init__(sides, pool.name, augmentation)
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The source with the commit that was read."""
-        return {"source": self._pool.origin.pinned}
+        super().__init__(sides, pool.name, augmentation, {"source": self._pool})
 
 
 class _WithOutside(TaskFamily):

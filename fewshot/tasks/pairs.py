@@ -5,7 +5,6 @@ task alone, by the rows.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -83,12 +82,8 @@ class TextPairs(Sided):
             side: Several([FixedTask(pool, None, shot, queries) for pool in pools])
             for side, pools in parts.items()
         }
-        super().__init__(sides, name, augmentation)
+        super().__init__(sides, name, augmentation, {"source": self._pool})
         self.differs = "tasks" if task else "rows"
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The source with the commit that was read."""
-        return {"source": self._pool.origin.pinned}
 
 
 def sides_by_rows(pool: Pool, column: str, held_out: float = 0.2) -> dict[Side, Pool]:

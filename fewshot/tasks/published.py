@@ -8,7 +8,6 @@ class, and one evaluation set.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -75,11 +74,7 @@ class PublishedEpisodes(Sided):
             side: _InTurn([tasks[each] for each in names])
             for side, names in split_tasks(split, sorted(tasks), name).items()
         }
-        super().__init__(sides, name, augmentation)
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The source with the commit that was read."""
-        return {"source": self._pool.origin.pinned}
+        super().__init__(sides, name, augmentation, {"source": self._pool})
 
 
 class _Sets(TaskFamily):

@@ -4,7 +4,6 @@ Every task of the data is a task here: translation between two languages, one in
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -59,11 +58,7 @@ class Records(Sided):
             side: _RecordTasks(pool.only(tasks), shot, queries)
             for side, tasks in split_tasks(split, pool.classes, pool.name).items()
         }
-        super().__init__(sides, pool.name, augmentation)
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The source with the commit that was read."""
-        return {"source": self._pool.origin.pinned}
+        super().__init__(sides, pool.name, augmentation, {"source": self._pool})
 
 
 class Matching(Sided):
@@ -102,11 +97,7 @@ class Matching(Sided):
             side: _MatchTasks(pool.only(tasks), shot, queries)
             for side, tasks in split_tasks(split, pool.classes, pool.name).items()
         }
-        super().__init__(sides, pool.name, augmentation)
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The source with the commit that was read."""
-        return {"source": self._pool.origin.pinned}
+        super().__init__(sides, pool.name, augmentation, {"source": self._pool})
 
 
 class _RecordTasks(TaskFamily):

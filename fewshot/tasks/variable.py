@@ -13,7 +13,6 @@ section 3.2. For the classes C of an episode, with |c| examples each:
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,11 +66,7 @@ class VariableWayShot(Sided):
         limits = _Limits(least_way, most_way, most_support, most_shot, queries)
         sides = split_pool(self._pool, source, split)
         tasks = {side: _VariableTasks(pool, limits) for side, pool in sides.items()}
-        super().__init__(tasks, self._pool.name, augmentation)
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The source with the commit that was read."""
-        return {"source": self._pool.origin.pinned}
+        super().__init__(tasks, self._pool.name, augmentation, {"source": self._pool})
 
 
 class _Limits:

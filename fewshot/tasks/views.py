@@ -5,7 +5,6 @@ coarse type and a fine one.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -72,12 +71,8 @@ class Views(Sided):
                     cells = {v: part.only([c for c in part.classes if c in own]) for v, part in cells.items()}
                 name = f"{pool.name} ({side})"
                 sides[side] = _ViewTasks(cells, (label, view), name, (way, shot, queries))
-        super().__init__(sides, pool.name, augmentation)
+        super().__init__(sides, pool.name, augmentation, {"source": self._pool})
         self.differs = "rows"  # the values of one view are the same on all sides
-
-    def resolved(self) -> Mapping[str, Any]:
-        """The source with the commit that was read."""
-        return {"source": self._pool.origin.pinned}
 
 
 Cell = tuple[Pool, str]  # the rows of one value of the view and one label
