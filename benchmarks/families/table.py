@@ -79,8 +79,8 @@ def markdown(rows: Sequence[Row]) -> str:
         f"ProtoMAML on MiniLM, {trained['outer_steps']} outer steps, {trained['episodes']} test episodes:"
         " a row shows that a family works from the file to the score, and is no result about a method."
         " Leaks: classes, texts and near-duplicates that two sides share, the most of any two; so they"
-        f" were published. Loading found the tables that `datasets` keeps. {where['processor']} ({where['instructions']}), {where['threads']} thread(s);"
-        f" commit {commits}."
+        " were published. Loading found the tables that `datasets` keeps."
+        f" {where['processor']} ({where['instructions']}), {where['threads']} thread(s); commit {commits}."
     )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{note}"
 
