@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from fewshot.tasks.family import TaskFamily
     from fewshot.tasks.manifest import Manifest, Replayed
     from fewshot.tasks.masked import MaskedWords
+    from fewshot.tasks.matching import Matching
     from fewshot.tasks.mixture import Mixture
     from fewshot.tasks.nway import NWayKShot
     from fewshot.tasks.outofscope import OutOfScope
     from fewshot.tasks.pairs import TextPairs
     from fewshot.tasks.published import PublishedEpisodes
-    from fewshot.tasks.records import Matching, Records
+    from fewshot.tasks.records import Records
     from fewshot.tasks.variable import VariableWayShot
     from fewshot.tasks.views import Views
     from fewshot.training import Run, Trainer
@@ -70,7 +71,7 @@ _HOME = {
     "OutOfScope": "tasks.outofscope",
     "TextPairs": "tasks.pairs",
     "PublishedEpisodes": "tasks.published",
-    "Matching": "tasks.records",
+    "Matching": "tasks.matching",
     "Records": "tasks.records",
     "VariableWayShot": "tasks.variable",
     "Views": "tasks.views",

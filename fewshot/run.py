@@ -2,10 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.checkpoint import save_meta
@@ -31,6 +33,12 @@ def check_free(path: Path) -> None:
             needed="a name that is free",
             fix="choose another name, or add --overwrite to replace it",
         )
+
+
+def settings_alone(parts: Sequence[object], groups: Mapping[str, Mapping[str, Any]]) -> str:
+    """The `config.yaml` of a run started from Python: of its parts, which are objects, the classes alone."""
+    names = ", ".join(type(part).__name__ for part in parts)
+    return f"# started from Python with {names}\n" + yaml.safe_dump(dict(groups), sort_keys=False)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
-from torch import Tensor
 
 from fewshot.ahead import ahead
 from fewshot.algorithms.algorithm import Algorithm, ready
@@ -23,11 +21,12 @@ from fewshot.evaluation import Evaluation, TaskResult, evaluate
 from fewshot.memory import peak_memory
 from fewshot.models.compute import product_rate
 from fewshot.models.learner import Learner
+from fewshot.optimiser import adamw
 from fewshot.outer import Training, Validation
 from fewshot.progress import Progress
-from fewshot.run import RunFolder
+from fewshot.run import RunFolder, settings_alone
 from fewshot.skips import Skips
-from fewshot.tasks.apart import leaks_of, sources_of
+from fewshot.tasks.apart import report_of
 from fewshot.tasks.family import TaskFamily, episodes
 
 
@@ -81,7 +80,8 @@ class Trainer:
         self.family, self.model, self.algorithm = family, model, algorithm
         self.training, self.validation, self.evaluation = training, validation, evaluation
         self._folder = RunFolder(Path(out)) if out is not None else None
-        self._config, self._strict = config or self._settings_alone, strict
+        self._config, self._strict = config or self._settings, strict
+        self._data: dict[str, Any] | None = None
         self._said: list[str] | None = None  # what the parts said when they were prepared
         self._skips = Skips(training.steps, training.meta_batch)
         at_once = training.tasks_at_once
@@ -115,14 +115,9 @@ class Trainer:
 
     def _leaks(self) -> list[str]:
         """What two sides share, in words; looked for where it is reported or refused."""
-        self._data = None
-        if self._folder is None and not self._strict:
-            return []
-        found = leaks_of(self.family)
-        if self._strict:
-            found.refuse()
-        self._data = {"sources": sources_of(self.family), **found.content()}
-        return [str(leak) for leak in found.leaks]
+        wanted = self._folder is not None or self._strict
+        self._data, said = report_of(self.family, self._strict) if wanted else (None, [])
+        return said
 
     def _most_at_once(self) -> int | None:
         """The most tasks of a chunk, to be measured; None where their number is given."""
@@ -152,7 +147,7 @@ class Trainer:
         return self._finish(results, time.perf_counter() - started)
 
     def _train(self) -> None:
-        optimiser = self._optimiser()
+        optimiser = adamw(self._parameters, self.training, self.algorithm.lr_factor)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, self.training.factor)
         best = Best(snapshot(self._parameters))
         with (
@@ -188,20 +183,6 @@ class Trainer:
         for step in range(self.training.steps):
             numbers = range(step * size, (step + 1) * size)
             yield self.engine.collate(list(episodes(self.family, "train", self.training.seed, numbers)))
-
-    def _optimiser(self) -> torch.optim.AdamW:
-        """AdamW; weight decay on the adapter alone, the algorithm's own rate for its parameters."""
-        groups: dict[str, list[Tensor]] = {"adapter": [], "head": [], "algorithm": []}
-        for name, parameter in self._parameters.items():
-            groups[name.split(".")[0]].append(parameter)
-        settings = self.training
-        options: Mapping[str, dict[str, float]] = {
-            "adapter": {"weight_decay": settings.weight_decay},
-            "head": {},
-            "algorithm": {"lr": settings.lr * self.algorithm.lr_factor},
-        }
-        used = [{"params": group} | options[name] for name, group in groups.items() if group]
-        return torch.optim.AdamW(used, lr=settings.lr, weight_decay=0.0)
 
     def _step(
         self, step: int, batches: Iterator[MetaBatch], optimiser: torch.optim.Optimizer
@@ -252,13 +233,10 @@ class Trainer:
             RunFolder.write_results(path, results, summary, self.family)
         return Run(self.model, self.algorithm, results, summary, path)
 
-    def _settings_alone(self) -> str:
-        """What can be recorded of a run started from Python, whose parts are objects."""
-        parts = (self.family, self.model, self.algorithm)
-        names = ", ".join(type(part).__name__ for part in parts)
+    def _settings(self) -> str:
         groups = {name: asdict(getattr(self, name)) for name in ("training", "validation", "evaluation")}
         groups["training"] |= self.resolved()
-        return f"# started from Python with {names}\n" + yaml.safe_dump(groups, sort_keys=False)
+        return settings_alone((self.family, self.model, self.algorithm), groups)
 
 
 def _said_of(line: Mapping[str, Any]) -> str:

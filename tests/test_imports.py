@@ -17,7 +17,7 @@ LEVELS = (
     {"models"},
     {"algorithms"},
     {"metrics", "checkpoint", "chunks", "testing"},
-    {"evaluation", "engine", "best"},
+    {"evaluation", "engine", "best", "optimiser"},
     {"comparison", "run"},
     {"training"},
     {"report"},

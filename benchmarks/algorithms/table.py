@@ -4,9 +4,7 @@
 README's marks.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.algorithms.members import MEMBERS
-from benchmarks.readme import into_readme
+from benchmarks.readme import table_command
 from fewshot.errors import InputError
 from fewshot.metrics import mean_interval
 
@@ -131,20 +129,5 @@ def _note(cells: Sequence[Cell]) -> str:
     )
 
 
-def main() -> None:
-    """Prints the table of a folder, or writes it into a README."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.algorithms.table", description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("readme", type=Path, nargs="?")
-    given = parser.parse_args()
-    cells = load(given.folder)
-    if given.readme and cells[0]["quick"]:
-        sys.exit("a quick result enters no table; run python -m benchmarks.algorithms without --quick")
-    if given.readme:
-        into_readme(given.readme, MARK, markdown(cells))
-    else:
-        print(markdown(cells))
-
-
 if __name__ == "__main__":
-    main()
+    table_command(MARK, __doc__, load, markdown)

@@ -4,9 +4,7 @@
 README's marks.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.families.cases import cases
-from benchmarks.readme import into_readme
+from benchmarks.readme import table_command
 from fewshot.errors import InputError
 
 MARK = "families"
@@ -85,20 +83,5 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{note}"
 
 
-def main() -> None:
-    """Prints the table of a folder, or writes it into a README."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.families.table", description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("readme", type=Path, nargs="?")
-    given = parser.parse_args()
-    rows = load(given.folder)
-    if given.readme and any(row["quick"] for row in rows):
-        sys.exit("a quick result enters no table; run python -m benchmarks.families without --quick")
-    if given.readme:
-        into_readme(given.readme, MARK, markdown(rows))
-    else:
-        print(markdown(rows))
-
-
 if __name__ == "__main__":
-    main()
+    table_command(MARK, __doc__, load, markdown)

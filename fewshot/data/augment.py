@@ -5,7 +5,6 @@ Augmentation Techniques for Boosting Performance on Text Classification Tasks, E
 https://arxiv.org/abs/1901.11196. Their alpha, the share of the words that change, is `rate`.
 """
 
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,7 +12,8 @@ from typing import Literal
 import numpy as np
 
 from fewshot.data.example import Example
-from fewshot.errors import InputError, listing, require_at_least, suggestion
+from fewshot.data.hooks import function_of
+from fewshot.errors import InputError, listing, require_at_least
 
 Operation = Callable[[str, float, np.random.Generator], str]
 
@@ -87,7 +87,7 @@ class Augmentation:
         Raises:
             InputError: one that is not known and no function.
         """
-        return [OPERATIONS[name] if name in OPERATIONS else _imported(name) for name in self.operations]
+        return [function_of(n, OPERATIONS, "operation", "augmentation.operations") for n in self.operations]
 
     def copies_of(self, example: Example, generator: np.random.Generator) -> list[Example]:
         """The changed copies of an example; fewer where an operation leaves the text as it is."""
@@ -103,19 +103,3 @@ class Augmentation:
 
 def _times(words: list[str], rate: float) -> int:
     return max(1, round(rate * len(words)))
-
-
-def _imported(name: str) -> Operation:
-    known = f"one of {listing(OPERATIONS)}, or the import path of a function"
-    try:
-        found = pkgutil.resolve_name(name) if "." in name else None
-    except (ImportError, AttributeError, ValueError):
-        found = None
-    if not callable(found):
-        raise InputError(
-            f"unknown operation {name!r}",
-            where="augmentation.operations",
-            needed=known,
-            fix=suggestion(name, OPERATIONS),
-        )
-    return found  # type: ignore[no-any-return]

@@ -2,7 +2,6 @@
 
 import functools
 import html
-import pkgutil
 import re
 import unicodedata
 from collections.abc import Callable
@@ -10,7 +9,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Literal
 
-from fewshot.errors import InputError, listing, require_at_least, suggestion
+from fewshot.data.hooks import function_of
+from fewshot.errors import InputError, require_at_least
 
 Step = Callable[[str], str]
 
@@ -113,7 +113,7 @@ class Cleaning:
         Raises:
             InputError: a step that is not known and no function.
         """
-        return [(name, STEPS[name] if name in STEPS else _imported(name)) for name in self.steps]
+        return [(name, function_of(name, STEPS, "cleaning step", "cleaning.steps")) for name in self.steps]
 
     @property
     def limits(self) -> bool:
@@ -171,30 +171,6 @@ def _failed(name: str, text: str, got: str) -> InputError:
         got=got,
         needed="a function that takes a text and gives a text",
     )
-
-
-def _imported(name: str) -> Step:
-    known = f"one of {listing(STEPS)}, or the import path of a function"
-    if "." not in name:
-        fix = suggestion(name, STEPS)
-        raise InputError(f"unknown cleaning step {name!r}", where="cleaning.steps", needed=known, fix=fix)
-    try:
-        found = pkgutil.resolve_name(name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(
-            f"the cleaning step {name!r} cannot be imported",
-            where="cleaning.steps",
-            got=str(error),
-            needed=known,
-        ) from error
-    if not callable(found):
-        raise InputError(
-            f"the cleaning step {name!r} is no function",
-            where="cleaning.steps",
-            got=type(found).__name__,
-            needed=known,
-        )
-    return found  # type: ignore[no-any-return]
 
 
 class _Strip(HTMLParser):

@@ -63,6 +63,12 @@ def find_source(source: str) -> Path | None:
     return path if path.exists() else None
 
 
+def folder_of(source: object) -> Path | None:
+    """The folder in which a source lies, with what belongs to it; None for one of the hub or in memory."""
+    path = find_source(source) if isinstance(source, str) else None
+    return path if path is None or path.is_dir() else path.parent
+
+
 def data_home() -> Path | None:
     """The folder that FEWSHOT_DATA names."""
     home = os.environ.get("FEWSHOT_DATA")

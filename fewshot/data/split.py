@@ -1,10 +1,10 @@
 """Which classes belong to meta-training, validation and test."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from fewshot.errors import InputError, listing, suggestion
 Side = Literal["train", "valid", "test"]
 SIDES: tuple[Side, ...] = get_args(Side)
 Classes = dict[Side, tuple[str, ...]]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -72,19 +73,33 @@ def split_classes(split: ClassSplit, classes: Sequence[str], folder: Path | None
 
 
 def _published(folder: Path | None) -> Mapping[str, Mapping[str, list[str]]]:
+    def folds(content: Any) -> dict[str, dict[str, list[str]]]:
+        found = content["folds"] if content["kind"] == "class" else {}
+        return {fold: dict(sides) for fold, sides in found.items()}
+
+    needed = '{"kind": "class", "folds": {"01": {"train": [...], "valid": [...], "test": [...]}}}'
+    return from_splits(folder, folds, needed) or {}
+
+
+def from_splits(folder: Path | None, pick: Callable[[Any], Found], needed: str) -> Found | None:
+    """Something of the `splits.json` that lies beside the data; None where there is none.
+
+    Args:
+        folder: where the data lie.
+        pick: takes it out of the content.
+        needed: what the file should have, for the message.
+
+    Raises:
+        InputError: a file that cannot be read, or has another content.
+    """
     file = folder / "splits.json" if folder else None
     if file is None or not file.is_file():
-        return {}
+        return None
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        folds = content["folds"] if content["kind"] == "class" else {}
-        return {fold: dict(sides) for fold, sides in folds.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return pick(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            "the file of splits cannot be read",
-            where=file,
-            got=str(error),
-            needed='{"kind": "class", "folds": {"01": {"train": [...], "valid": [...], "test": [...]}}}',
+            "the file of splits cannot be read", where=file, got=str(error), needed=needed
         ) from error
 
 

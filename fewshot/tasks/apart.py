@@ -27,6 +27,18 @@ def _names(side: TaskFamily, differs: str) -> set[str]:
     return {pool.name for pool in side.pools()} if differs == "tasks" else set()
 
 
+def report_of(family: TaskFamily, strict: bool) -> tuple[dict[str, Any], list[str]]:
+    """The content of `data.json`, and the leaks in words.
+
+    Raises:
+        InputError: a leak, where `strict` refuses it.
+    """
+    found = leaks_of(family)
+    if strict:
+        found.refuse()
+    return {"sources": sources_of(family), **found.content()}, [str(leak) for leak in found.leaks]
+
+
 def sources_of(family: TaskFamily) -> list[dict[str, Any]]:
     """What the episodes of a family are drawn from: revision, checksum, sizes, and what cleaning did."""
     found: dict[str, dict[str, Any]] = {}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fewshot.data.augment import Augmentation
-from fewshot.data.find import Columns, find_source
+from fewshot.data.find import Columns, folder_of
 from fewshot.data.pool import Given, Pool
 from fewshot.data.reading import Reading
 from fewshot.data.split import SIDES, ClassSplit, Side, split_classes
@@ -110,8 +110,7 @@ def _grouped(source: Given, coarse: str, columns: Columns, reading: Reading) -> 
 
 
 def _from_file(pool: Pool, source: Given, name: str) -> Groups:
-    path = find_source(source) if isinstance(source, str) else None
-    file = (path if path and path.is_dir() else Path(".") if path is None else path.parent) / name
+    file = (folder_of(source) or Path(".")) / name
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         groups = {str(coarse): [str(label) for label in fine] for coarse, fine in content.items()}

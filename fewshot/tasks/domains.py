@@ -6,18 +6,16 @@ with Multiple Metrics, NAACL 2018, https://arxiv.org/abs/1805.07513: 69 tasks of
 of these with a published support set (five examples a class) and its own test rows.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fewshot.data.augment import Augmentation
-from fewshot.data.find import Columns, find_source
+from fewshot.data.find import Columns, folder_of
 from fewshot.data.pool import Given, Pool
 from fewshot.data.reading import Reading
-from fewshot.data.split import ClassSplit, Side
-from fewshot.errors import InputError
+from fewshot.data.split import ClassSplit, Side, from_splits
 from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.several import Several
 from fewshot.tasks.sided import Sided
@@ -101,20 +99,13 @@ def _task(pool: Pool, rows: str | None, shot: int, queries: int) -> FixedTask:
 
 def _published(source: Given, valid_tasks: int) -> ClassSplit | None:
     """The published tasks of the two sides, some of the training tasks held out for validation."""
-    path = find_source(source) if isinstance(source, str) else None
-    file = path / "splits.json" if path and path.is_dir() else None
-    if file is None or not file.is_file():
-        return None
-    try:
-        found = json.loads(file.read_text(encoding="utf-8")).get("task_split")
-        train, test = (list(map(str, found[side])) for side in ("train", "test")) if found else ([], [])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            "the file of splits cannot be read",
-            where=file,
-            got=str(error),
-            needed='{"task_split": {"train": [...], "test": [...]}}',
-        ) from error
+
+    def tasks(content: Any) -> tuple[list[str], list[str]]:
+        found = content.get("task_split", {"train": [], "test": []})
+        return list(map(str, found["train"])), list(map(str, found["test"]))
+
+    needed = '{"task_split": {"train": [...], "test": [...]}}'
+    train, test = from_splits(folder_of(source), tasks, needed) or ([], [])
     if not train:
         return None
     held = _held_out(train, valid_tasks)

@@ -8,7 +8,7 @@ classes of meta-training, validation and test are disjoint.
 from pathlib import Path
 
 from fewshot.data.augment import Augmentation
-from fewshot.data.find import Columns, find_source
+from fewshot.data.find import Columns, folder_of
 from fewshot.data.pool import Given, Pool
 from fewshot.data.reading import Reading
 from fewshot.data.split import SIDES, ClassSplit, Side, split_classes
@@ -57,7 +57,5 @@ def split_pool(pool: Pool, source: object, split: ClassSplit) -> dict[Side, Pool
     Raises:
         InputError: see `split_classes`; a class that the pool does not have.
     """
-    path = find_source(source) if isinstance(source, str) else None
-    folder = path if path and path.is_dir() else (path.parent if path else None)
-    classes = split_classes(split, pool.classes, folder, Path(pool.name).name)
+    classes = split_classes(split, pool.classes, folder_of(source), Path(pool.name).name)
     return {side: pool.only(classes[side], side) for side in SIDES if classes[side]}

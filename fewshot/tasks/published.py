@@ -6,17 +6,17 @@ COLING 2020, https://arxiv.org/abs/1911.03863: for every task ten training sets 
 class, and one evaluation set.
 """
 
-import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from fewshot.data.augment import Augmentation
 from fewshot.data.example import Example
-from fewshot.data.find import Columns, find_source
+from fewshot.data.find import Columns, folder_of
 from fewshot.data.pool import Given, Pool
 from fewshot.data.reading import Reading
-from fewshot.data.split import ClassSplit, Side
+from fewshot.data.split import ClassSplit, Side, from_splits
 from fewshot.errors import InputError, listing
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
@@ -161,11 +161,7 @@ def _sets(pool: Pool, shots: int, queries: int, by: str, size: str, swaps: bool)
 
 
 def _swapped(source: Given) -> Sequence[str]:
-    path = find_source(source) if isinstance(source, str) else None
-    file = path / "splits.json" if path and path.is_dir() else None
-    if file is None or not file.is_file():
-        return ()
-    try:
-        return [str(task) for task in json.loads(file.read_text(encoding="utf-8")).get(SWAPPED, ())]
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError("the file of splits cannot be read", where=file, got=str(error)) from error
+    def tasks(content: Any) -> list[str]:
+        return list(map(str, content.get(SWAPPED, ())))
+
+    return from_splits(folder_of(source), tasks, f'{{"{SWAPPED}": ["task", ...]}}') or ()

@@ -22,12 +22,13 @@ from fewshot.tasks.coarse import CoarseToFine
 from fewshot.tasks.crossdomain import CrossDomain
 from fewshot.tasks.domains import Domains
 from fewshot.tasks.masked import MaskedWords
+from fewshot.tasks.matching import Matching
 from fewshot.tasks.mixture import Mixture
 from fewshot.tasks.nway import NWayKShot
 from fewshot.tasks.outofscope import OutOfScope
 from fewshot.tasks.pairs import TextPairs
 from fewshot.tasks.published import PublishedEpisodes
-from fewshot.tasks.records import Matching, Records
+from fewshot.tasks.records import Records
 from fewshot.tasks.variable import VariableWayShot
 from fewshot.tasks.views import Views
 
