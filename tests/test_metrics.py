@@ -49,3 +49,7 @@ def test_rejection_counts_the_pairs_in_the_right_order() -> None:
     assert rejection_auroc(known, strange) == pytest.approx(sum(pairs) / len(pairs))
     assert rejection_auroc([1.0], [0.0]) == 1
     assert rejection_auroc([0.0], [1.0]) == 0
+
+
+def test_a_task_that_diverged_is_sure_of_nothing() -> None:
+    assert rejection_auroc([float("nan"), 0.5], [0.2]) == 0.5

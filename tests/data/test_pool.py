@@ -147,6 +147,11 @@ def test_rows_of_every_kind_of_string_are_read() -> None:
         assert Pool.load(frame).texts() == [f"{word}!" for word in words]
 
 
+def test_tokens_of_large_strings_become_a_text() -> None:
+    tokens = pd.Series([["my", "card"]], dtype=pd.ArrowDtype(pa.list_(pa.large_string())))
+    assert Pool.load(pd.DataFrame({"text": tokens, "label": "a"})).texts() == ["my card"]
+
+
 # Real data
 
 

@@ -395,3 +395,8 @@ def test_empty_cells_of_a_further_column_are_gaps(tmp_path: Path) -> None:
 def test_a_low_temperature_is_no_overflow() -> None:
     family = Mixture([named("one"), named("two", "k")], 2, 3, 2, temperature=0.01)
     assert len(drawn(family, "train", 5)) == 5
+
+
+def test_queries_from_outside_are_one_at_least() -> None:
+    with pytest.raises(InputError, match="outside is too small"):
+        OutOfScope(OUTSIDE, 2, 3, 2, outside=-1)
