@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import json
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fewshot.models.cache import StateCache
+from fewshot.models.compute import surroundings
 from fewshot.models.inputs import Bucket, Packed, Part, TextInputs, Tokens, in_buckets, packed
 from fewshot.models.lora import LINEAR, LoraAdapter
 from fewshot.models.prefix import FrozenPrefix
@@ -44,11 +46,12 @@ class Body:
         self.packs = self._prefix.possible and self._packing_is_right()
         if self.packs and cache.projections:
             self._prefix.extend(self._probe_adapted)
+            self._states(PROBE, [0])  # so that the widths are known, wherever the states come from
         self.cache = cache
 
     def share(self, other: "Body") -> None:
         """Keeps frozen states where another body keeps them; both compute the same ones."""
-        self.cache, self._prefix.widths = other.cache, other._prefix.widths
+        self.cache = other.cache
 
     @property
     def note(self) -> str:
@@ -124,19 +127,29 @@ class Body:
         ids = torch.split(part.ids[0, :tokens], lengths)
         types = [None] * len(ids) if part.types is None else torch.split(part.types[0, :tokens], lengths)
         rows = [_row(*row) for row in zip(ids, types, strict=True)]
-        states = self.cache.states([_key(row) for row in rows], partial(self._states, rows))
+        keys = [_key(row) for row in rows]
+        states = self.cache.states(keys, partial(self._states, rows), self._device, self._about)
         return torch.cat([*states, states[0][:1].expand(part.packing.filling, -1)])[None]
 
     def _states(self, rows: Sequence[Tokens], wanted: Sequence[int]) -> list[Tensor]:
         """What enters the first adapted block for some of the rows, each (L, H)."""
-        chosen = [rows[n] for n in wanted]
-        inputs = in_buckets(chosen, [0] * len(chosen), 1).to(self._device)
+        # the last bits depend on what stands in a batch
+        batches = [[rows[n]] for n in wanted] if self.cache.alone else [[rows[n] for n in wanted]]
+        return [state for batch in batches for state in self._together(batch)]
+
+    def _together(self, rows: Sequence[Tokens]) -> list[Tensor]:
+        inputs = in_buckets(rows, [0] * len(rows), 1).to(self._device)
         found: list[Tensor] = []
         for part in inputs.parts:
             assert isinstance(part, Bucket)
             states = self._prefix.compute(partial(self._run, part))
             found += [row[:length] for row, length in zip(states, part.mask.sum(1).tolist(), strict=True)]
         return [found[n] for n in inputs.restore.tolist()]
+
+    def _about(self) -> str:
+        """What the frozen states depend on beside the text."""
+        settings = {"attention": self.attention} | surroundings(self._device)
+        return json.dumps(self._prefix.about | settings, sort_keys=True, default=str)
 
     @property
     def _device(self) -> torch.device:

@@ -1,10 +1,13 @@
 """Where and in what the frozen backbone is computed."""
 
 import functools
+import os
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +15,7 @@ from torch import Tensor
 
 from fewshot.errors import InputError, require_at_least
 from fewshot.models.products import Products, has_onednn, multiply
+from fewshot.versions import version_of
 
 SHAPE = (1024, 384, 1536)  # rows, in, out: a batch of short texts through one map of a small encoder
 SQUARE = (1024, 2048)
@@ -19,6 +23,19 @@ ROUNDS = 5
 WORTH = 1.5  # casting to and from float32 costs some of what bfloat16 gains
 SOFTWARE = 0.5  # in software bfloat16 is several times as slow; on a busy machine it may look a little slower
 FASTER = 1.2  # products by oneDNN over those by the BLAS, for them to be taken
+# lines of /proc/cpuinfo that tell kinds of processors apart, on x86 and on ARM
+PROCESSOR = ("vendor_id", "cpu family", "model", "stepping", "cache size", "flags", "CPU ", "Features")
+# environment variables by which libraries take other kernels
+SWITCHES = (
+    "MKL_CBWR",
+    "MKL_ENABLE",
+    "MKL_DEBUG",
+    "ONEDNN_",
+    "DNNL_",
+    "OPENBLAS_CORE",
+    "CUBLAS_",
+    "NVIDIA_TF32",
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +53,9 @@ class Compute:
             that the activations of one part are in memory at a time; 0 for all. First order only.
         emulate: take bfloat16 where the hardware has no arithmetic for it, to repeat what ran elsewhere: the
             weights are rounded to it and multiplied in float32.
+        threads: of torch's operators on a CPU, for the whole process; 'auto' takes what torch has. The last
+            bits of products depend on it. No more than the machine has CPUs, so that what ran on a larger
+            machine runs here.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -44,9 +64,12 @@ class Compute:
     products: Literal["auto", "blas", "onednn"] = "auto"
     rows_at_once: int = 0
     emulate: bool = False
+    threads: int | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
         require_at_least("model.compute", self, rows_at_once=0)
+        if self.threads != "auto":
+            require_at_least("model.compute", self, threads=1)
 
     def chosen_device(self) -> torch.device:
         """The device.
@@ -60,6 +83,14 @@ class Compute:
                 "there is no CUDA device", where="model.compute.device", fix="take 'auto' or 'cpu'"
             )
         return torch.device(found if self.device == "auto" else self.device)
+
+    def set_threads(self) -> int:
+        """Gives torch's operators their threads, on a CPU, and returns how many they have."""
+        if self.chosen_device().type == "cpu":
+            wanted = torch.get_num_threads() if self.threads == "auto" else self.threads
+            # for "auto" too: a number that is set ends MKL's own choice, and who repeats the run sets one
+            torch.set_num_threads(min(wanted, os.cpu_count() or wanted))
+        return torch.get_num_threads()
 
     def chosen_dtype(self) -> torch.dtype:
         """The type; for 'auto' bfloat16 if it is 1.5 times as fast, by a measurement of some milliseconds.
@@ -111,6 +142,35 @@ class Compute:
         if self.products != "auto":
             return self.products
         return "onednn" if has_onednn() and onednn_gain() > FASTER else "blas"
+
+
+def surroundings(device: torch.device) -> dict[str, Any]:
+    """What the last bits of a result depend on beside the model and its input."""
+    return _hardware(device) | {
+        "device": device.type,
+        "threads": torch.get_num_threads() if device.type == "cpu" else None,
+        "precision": torch.get_float32_matmul_precision(),
+    }
+
+
+@functools.cache
+def _hardware(device: torch.device) -> dict[str, Any]:
+    """What does not change while the process runs."""
+    switches = {name: value for name, value in os.environ.items() if name.startswith(SWITCHES)}
+    return {
+        "versions": {name: version_of(name) for name in ("fewshot", "torch", "transformers")},
+        "hardware": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "switches": switches,
+    }
+
+
+def _processor() -> str:
+    """The kind of processor: libraries choose their kernels by it."""
+    try:
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
+    except OSError:
+        return platform.processor()
+    return "; ".join(" ".join(line.split()) for line in first.splitlines() if line.startswith(PROCESSOR))
 
 
 @functools.cache

@@ -59,6 +59,7 @@ class LoraEncoder(Learner):
         from fewshot.models.lora import LoraAdapter
 
         _check_positive(scale=scale, max_length=max_length, head_ways=head_ways)
+        self._threads = compute.set_threads()  # before anything is measured
         self.dtype, self._attention_is_free = compute.chosen_dtype(), compute.attention == "auto"
         model, self.tokenizer = load_backbone(backbone, self.dtype, compute.chosen_device())
         self._emulates = compute.emulates()
@@ -181,7 +182,8 @@ class LoraEncoder(Learner):
     def resolved(self) -> dict[str, Any]:
         """What arguments given as 'auto' became."""
         chosen = {"dtype": _name(self.dtype), "attention": self.attention, "products": self._products}
-        return {"compute": asdict(self._compute) | chosen | {"rows_at_once": self.rows_at_once}}
+        sizes = {"rows_at_once": self.rows_at_once, "threads": self._threads}
+        return {"compute": asdict(self._compute) | chosen | sizes}
 
     def save_adapter(self, folder: Path) -> None:
         """The adapter's meta-parameters in PEFT's format."""

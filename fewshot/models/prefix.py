@@ -6,12 +6,15 @@ at the end.
 """
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+ALIGNED = 64  # bytes that kernels ask for at most
 HIDDEN = "hidden_states"  # the name of a block's first argument in transformers
 
 
@@ -51,7 +54,8 @@ class FrozenPrefix:
     ) -> None:
         places = {_block_of(name) for name in adapted}
         stacks = {path for path, _ in places}
-        self._blocks = backbone.get_submodule(stacks.pop()) if len(stacks) == 1 else None
+        self._backbone, self._path = backbone, min(stacks)
+        self._blocks = backbone.get_submodule(self._path) if len(stacks) == 1 else None
         self._linear = linear
         self.depth = min(number for _, number in places)
         self._fed: dict[str, nn.Module] = {}  # name within the block -> a map whose input is constant
@@ -149,6 +153,38 @@ class FrozenPrefix:
                 self._blocks[number] = block
             hook.remove()
 
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """What the constant states depend on beside the text, the attention and the machine.
+
+        Asked for when `extend` is through. All of it is frozen, so once will do.
+        """
+        config: Any = self._backbone.config
+        return {
+            "model": type(self._backbone).__name__,
+            "config": {name: value for name, value in config.to_dict().items() if name != "_name_or_path"},
+            "depth": self.depth,
+            "projections": [_plain(name) for name in self._fed],
+            "weights": self._weights(),
+        }
+
+    def _weights(self) -> str:
+        """A hash of all that the states are computed with."""
+        found = hashlib.sha256()
+        for name, module in self._backbone.named_modules():
+            if self._counts(name, module):
+                # the type too: it says which library makes the products
+                found.update(f"{_plain(name)} {type(module).__name__}\n".encode())
+                for own in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+                    _add(found, *own)
+        return found.hexdigest()
+
+    def _counts(self, name: str, module: nn.Module) -> bool:
+        """Whether a module has a part in the states: those of the blocks above the cut have none."""
+        if not name.startswith(f"{self._path}."):
+            return True
+        return _block_of(name)[1] < self.depth or module in self._fed.values()
+
     @property
     def _first(self) -> nn.Module:
         assert isinstance(self._blocks, nn.ModuleList)
@@ -160,3 +196,15 @@ def _block_of(name: str) -> tuple[str, int]:
     parts = name.split(".")
     at = next(n for n, part in enumerate(parts) if part.isdigit())
     return ".".join(parts[:at]), int(parts[at])
+
+
+def _plain(name: str) -> str:
+    """The name of a map, whether it has an adapter or not."""
+    return name.removesuffix(".base_layer")
+
+
+def _add(found: "hashlib._Hash", name: str, value: Tensor) -> None:
+    """Adds a tensor to a hash, with its place in memory: products of a single row depend on that."""
+    place = value.data_ptr() % ALIGNED if value.device.type == "cpu" else 0
+    found.update(f"{name} {value.dtype} {tuple(value.shape)} {place}\n".encode())
+    found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)

@@ -1,4 +1,6 @@
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -131,10 +133,46 @@ def test_a_negative_budget_is_refused() -> None:
     assert str(error.value) == "model.cache.memory_gb is too small\n  got:    -1\n  needed: 0 or more"
 
 
+def test_a_shared_cache_needs_a_folder() -> None:
+    with pytest.raises(InputError) as error:
+        Cache(shared=True)
+    assert str(error.value) == (
+        "a shared cache needs a folder\n"
+        "  where:  model.cache.shared\n"
+        "  needed: model.cache.folder, on a disk of this machine\n"
+        "  do:     set model.cache.folder, or model.cache.shared to false"
+    )
+
+
+def test_a_shared_cache_has_all_on_disk_and_what_fits_in_memory(tmp_path: Path) -> None:
+    first = StateCache(Cache(folder=str(tmp_path), shared=True))
+    assert asked(first, [b"a", b"b"])[0] == [b"a", b"b"]
+    second = StateCache(Cache(memory_gb=2.5 * ROW / 1e9, folder=str(tmp_path), shared=True))
+    assert asked(second, [b"b", b"c", b"a"])[0] == [b"c"]
+    (file,) = tmp_path.glob("*.sqlite")
+    with closing(sqlite3.connect(file)) as database:
+        assert database.execute("SELECT count(*) FROM states").fetchone() == (3,)
+        database.execute("DELETE FROM states")
+        database.commit()
+    assert asked(second, [b"a", b"b", b"c"])[0] == [b"c"]  # two fit
+    assert (second.misses, second.hits) == (2, 4)
+
+
+def test_shared_states_of_another_origin_are_others(tmp_path: Path) -> None:
+    cache = StateCache(Cache(folder=str(tmp_path), shared=True))
+    made = {name: torch.full((2, 2), float(n)) for n, name in enumerate(("one", "two"))}
+    for _ in range(2):
+        for name, value in made.items():
+            (found,) = cache.states([b"a"], lambda wanted, v=value: [v], about=lambda n=name: n)  # type: ignore[misc]
+            assert torch.equal(found, value)
+    assert (cache.misses, cache.hits) == (2, 2)
+
+
 CACHES: dict[str, Callable[[Path], Cache]] = {
     "memory": lambda folder: Cache(),
     "disk": lambda folder: Cache(memory_gb=0, folder=str(folder)),
     "none": lambda folder: Cache(memory_gb=0),
+    "shared": lambda folder: Cache(folder=str(folder), shared=True),
 }
 
 
@@ -149,13 +187,15 @@ def features(learner: LoraEncoder, texts: list[str]) -> Tensor:
 def test_features_are_the_same_bits_whatever_the_cache(make_learner: LearnerMaker, tmp_path: Path) -> None:
     for texts in (TEXTS, TEXTS[:1]):
         found = []
-        for name, cache in CACHES.items():
-            learner = make_learner(cache=cache(tmp_path / name))
+        for name in ("memory", "disk", "none"):
+            learner = make_learner(cache=CACHES[name](tmp_path / name))
             found += [features(learner, texts) for _ in range(2)]
         assert all(torch.equal(found[0], other) for other in found[1:])
 
 
-@pytest.mark.parametrize(("name", "misses", "hits"), [("memory", 4, 4), ("disk", 4, 4), ("none", 6, 2)])
+@pytest.mark.parametrize(
+    ("name", "misses", "hits"), [("memory", 4, 4), ("disk", 4, 4), ("none", 6, 2), ("shared", 4, 4)]
+)
 def test_texts_are_known_again_in_the_next_batch(
     name: str, misses: int, hits: int, make_learner: LearnerMaker, tmp_path: Path
 ) -> None:

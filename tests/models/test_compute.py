@@ -1,3 +1,6 @@
+from collections.abc import Iterator
+from typing import Literal
+
 import pytest
 import torch
 from conftest import LearnerMaker, attribute_episodes
@@ -8,6 +11,14 @@ from fewshot.errors import InputError
 from fewshot.models import compute
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
+
+
+@pytest.fixture(autouse=True)
+def own_threads() -> Iterator[None]:
+    """Leaves torch the threads that it had."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -93,6 +104,35 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert str(error.value) == (
         "there is no CUDA device\n  where:  model.compute.device\n  do:     take 'auto' or 'cpu'"
     )
+
+
+@pytest.mark.parametrize(("asked", "cpus", "expected"), [(1, 4, 1), (3, 4, 3), (3, 2, 2), ("auto", 4, 2)])
+def test_torch_gets_the_threads_that_are_asked_for(
+    asked: int | Literal["auto"],
+    cpus: int,
+    expected: int,
+    make_learner: LearnerMaker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cpus)
+    torch.set_num_threads(2)
+    learner = make_learner(compute=Compute(dtype="float32", products="blas", threads=asked))
+    assert torch.get_num_threads() == expected
+    torch.set_num_threads(1)
+    assert learner.resolved()["compute"]["threads"] == expected  # what it was built with
+
+
+def test_with_a_gpu_the_threads_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    torch.set_num_threads(2)
+    assert Compute(threads=1).set_threads() == 2
+    assert torch.get_num_threads() == 2
+
+
+def test_no_threads_are_refused() -> None:
+    with pytest.raises(InputError) as error:
+        Compute(threads=0)
+    assert str(error.value) == "model.compute.threads is too small\n  got:    0\n  needed: 1 or more"
 
 
 @pytest.mark.gpu
