@@ -1,13 +1,46 @@
-"""The validation that is kept."""
+"""Validations, and the one that is kept."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from fewshot.checkpoint import snapshot
+from fewshot.evaluation import TaskResult
+from fewshot.score import Score, score
 
 SAME = 9  # digits: sums of the same right answers in another order differ in the last ones
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The validation episodes under the meta-parameters after so many outer steps."""
+
+    step: int
+    results: Sequence[TaskResult]
+
+    @property
+    def accuracy(self) -> float:
+        """Mean over the tasks."""
+        return sum(result.after.accuracy for result in self.results) / len(self.results)
+
+    @property
+    def loss(self) -> float:
+        """Mean over the tasks."""
+        return sum(result.loss for result in self.results) / len(self.results)
+
+    def score(self, baseline: float | None) -> Score:
+        """S; see `fewshot.score`."""
+        priors = [result.episode.prior_loss for result in self.results]
+        return score([result.loss for result in self.results], priors, baseline)
+
+    def line(self, baseline: float | None) -> dict[str, float]:
+        """Its figures in `log.jsonl` and `summary.json`."""
+        figures = {"valid_accuracy": self.accuracy, "valid_loss": self.loss}
+        if baseline is None and not any(result.episode.prior_loss for result in self.results):
+            return figures  # queries of one class: there is no score
+        return figures | {"valid_score": self.score(baseline).mean}
 
 
 @dataclass

@@ -20,6 +20,7 @@ from fewshot.metrics import SCORES, Scores, over_tasks, rejection_auroc, task_sc
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.progress import Progress
+from fewshot.score import score
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily, episodes
 
@@ -107,8 +108,15 @@ def evaluate(
     return results
 
 
-def summarise(results: Sequence[TaskResult]) -> dict[str, Any]:
-    """The figures of `summary.json` that follow from the task results."""
+def summarise(results: Sequence[TaskResult], baseline: float | None = None) -> dict[str, Any]:
+    """The figures of `summary.json` that follow from the task results.
+
+    Args:
+        results: of the tasks.
+        baseline: see `fewshot.score.score`; no score where the prior's loss is 0.
+    """
+    priors = [result.episode.prior_loss for result in results]
+    scored = score([result.loss for result in results], priors, baseline) if baseline or any(priors) else None
     rejected = [result.auroc for result in results if result.auroc is not None]
     return {
         "episodes": len(results),
@@ -116,6 +124,7 @@ def summarise(results: Sequence[TaskResult]) -> dict[str, Any]:
         "shot": _common(result.episode.shot for result in results),
         **{name: over_tasks([getattr(result.after, name) for result in results]) for name in SCORES},
         "loss": over_tasks([result.loss for result in results])["mean"],
+        "score": scored and scored.plain(),
         "before": {name: over_tasks([getattr(result.before, name) for result in results]) for name in SCORES},
     } | ({"auroc": over_tasks(rejected)} if rejected else {})
 

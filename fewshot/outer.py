@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fewshot.errors import InputError, require_at_least
+from fewshot.score import check_baseline
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Training:
         tasks_at_once: episodes of a meta-batch that are adapted together; 'auto' takes as many as fit, by
             measurement. Changes speed and memory, results by rounding only.
         seed: which training and validation episodes are drawn.
+        multitask_steps: outer steps of multi-task training beforehand, on all meta-training classes at once;
+            meta-training starts from its adapter.
     """
 
     steps: int = 60
@@ -33,11 +36,13 @@ class Training:
     clip: float = 1.0
     tasks_at_once: int | Literal["auto"] = "auto"
     seed: int = 0
+    multitask_steps: int = 0
 
     def __post_init__(self) -> None:
         if self.tasks_at_once != "auto":
             require_at_least("training", self, tasks_at_once=1)
         require_at_least("training", self, steps=0, meta_batch=1, lr=0, warmup=0, weight_decay=0, seed=0)
+        require_at_least("training", self, multitask_steps=0)
         require_at_least("training", self, clip=1e-6)  # 0 would stop every step
         if self.warmup > 1:
             raise InputError(
@@ -66,11 +71,16 @@ class Validation:
         episodes: how many; always the same ones.
         patience: training stops after this many validations without a better one; 0 never stops, and neither
             does a loss that goes on falling where all is right.
+        baseline_loss: L*, the loss in nats that a score of 1 stands for; by default that of the class prior,
+            ln N for N balanced classes.
     """
 
     every: int = 30
     episodes: int = 24
     patience: int = 5
+    baseline_loss: float | None = None
 
     def __post_init__(self) -> None:
         require_at_least("validation", self, every=0, episodes=1, patience=0)
+        if self.baseline_loss is not None:
+            check_baseline(self.baseline_loss, "validation.baseline_loss")

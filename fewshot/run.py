@@ -73,12 +73,17 @@ class RunFolder:
 
     @staticmethod
     def summary(
-        results: Sequence[TaskResult], seed: int, model: Learner, algorithm: Algorithm, seconds: float
+        results: Sequence[TaskResult],
+        seed: int,
+        model: Learner,
+        algorithm: Algorithm,
+        seconds: float,
+        baseline: float | None = None,
     ) -> dict[str, Any]:
-        """The content of `summary.json`."""
+        """The content of `summary.json`; `baseline` is what its score is measured in."""
         order = getattr(algorithm, "order", None)  # baselines have none
         head = {"schema": SCHEMA, "seed": seed, "order": order, "seconds": seconds, "ran": model.note()}
-        return head | summarise(results) | {"versions": versions()}
+        return head | summarise(results, baseline) | {"versions": versions()}
 
     @staticmethod
     def write_results(

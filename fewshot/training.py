@@ -2,32 +2,32 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from fewshot.ahead import ahead
 from fewshot.algorithms.algorithm import Algorithm, ready
-from fewshot.best import Best
-from fewshot.checkpoint import meta_parameters, restore, save_tensors, snapshot
+from fewshot.best import Best, Validated
+from fewshot.checkpoint import restore, save_tensors, snapshot
 from fewshot.chunks import Chunks
 from fewshot.data.split import SIDES
-from fewshot.engine import DivergedError, Engine, MetaBatch, Outcome
+from fewshot.engine import Engine
 from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
-from fewshot.memory import peak_memory
-from fewshot.models.compute import product_rate
+from fewshot.loop import OuterLoop
 from fewshot.models.learner import Learner
-from fewshot.optimiser import adamw
 from fewshot.outer import Training, Validation
 from fewshot.progress import Progress
 from fewshot.run import RunFolder, settings_alone
-from fewshot.skips import Skips
 from fewshot.tasks.apart import report_of
 from fewshot.tasks.family import TaskFamily, episodes
+from fewshot.transfer import MultiTaskStart
+
+TRANSFER = "multi-task"  # a stage of the training
+LAST = 10  # steps that an objective is the mean of
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Trainer:
         strict: refuse a family whose sides share classes, texts or near-duplicates; a run directory reports
             them in any case, in `data.json`.
         config: gives the text of `config.yaml`; asked once the algorithm is prepared.
+        title: what the progress bar says; no bar where it is empty.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Trainer:
         out: str | Path | None = None,
         config: Callable[[], str] | None = None,
         strict: bool = False,
+        title: str = "meta-training",
     ) -> None:
         self.family, self.model, self.algorithm = family, model, algorithm
         self.training, self.validation, self.evaluation = training, validation, evaluation
@@ -83,13 +85,19 @@ class Trainer:
         self._config, self._strict = config or self._settings, strict
         self._data: dict[str, Any] | None = None
         self._said: list[str] | None = None  # what the parts said when they were prepared
-        self._skips = Skips(training.steps, training.meta_batch)
+        self._title, self._skipped = title, 0
+        self._objectives: dict[str, list[float | None]] = {}  # by stage, of every step
+        self._trains = algorithm.trainable and training.steps > 0
         at_once = training.tasks_at_once
         tasks = training.meta_batch if at_once == "auto" else min(at_once, training.meta_batch)
         self.engine = Engine(model, algorithm, Chunks(model, tasks, algorithm.takes_parts))
+        self._start = MultiTaskStart(family, model, self.engine.chunks, training)
 
-    def check(self) -> None:
+    def check(self, test: bool = True) -> None:
         """Prepares the parts, starts the first episode of every side, measures how many tasks fit at once.
+
+        Args:
+            test: whether the test side will be used.
 
         Raises:
             InputError: an episode that cannot be drawn, that the model cannot take, or that does not fit.
@@ -97,13 +105,14 @@ class Trainer:
         if self._said is not None:
             return
         leaks = self._leaks()
-        trains = self.algorithm.trainable and self.training.steps
         with (
-            contextlib.nullcontext() if trains else contextlib.suppress(InputError)
+            contextlib.nullcontext() if self._trains else contextlib.suppress(InputError)
         ):  # a side that is not there
             self.algorithm.meet(self.family.split("train").classes())
+        if self._trains:
+            self._start.check()
         said = [*leaks, self.algorithm.prepare(self.model)]
-        used = {"train": trains, "valid": trains and self.validation.every, "test": True}
+        used = {"train": self._trains, "valid": self._trains and self.validation.every, "test": test}
         for side in SIDES:
             if used[side]:
                 drawn = list(episodes(self.family, side, self.training.seed, [0]))
@@ -123,6 +132,14 @@ class Trainer:
         """The most tasks of a chunk, to be measured; None where their number is given."""
         return self.training.meta_batch if self.training.tasks_at_once == "auto" else None
 
+    def objective(self) -> dict[str, float]:
+        """J(theta) of each stage of the training, the mean of its last steps; see `fewshot.score`."""
+        ends = {
+            stage: [value for value in values[-LAST:] if value is not None]
+            for stage, values in self._objectives.items()
+        }
+        return {stage: sum(values) / len(values) for stage, values in ends.items() if values}
+
     def resolved(self) -> dict[str, Any]:
         """Settings of the outer loop given as 'auto', and what they became."""
         return {"tasks_at_once": self.engine.chunks.tasks}
@@ -136,98 +153,103 @@ class Trainer:
         """
         started = time.perf_counter()
         self.check()
-        self._parameters = meta_parameters(self.model, self.algorithm)
+        kept = self.train()
+        results = evaluate(self.family, self.model, self.algorithm, self.evaluation, title="test episodes")
+        return self._finish(results, kept, time.perf_counter() - started)
+
+    def train(self, told: Callable[[Validated], None] | None = None) -> Validated | None:
+        """Trains and keeps the best meta-parameters; draws no test episode.
+
+        Args:
+            told: is given every validation; what it raises ends the training.
+
+        Returns:
+            The validation whose meta-parameters are kept; None where none was asked for.
+
+        Raises:
+            InputError: an episode that cannot be drawn; nothing has been written then.
+            FewshotError: a loss that is not finite, a disk that is full.
+        """
+        self.check(test=False)
         if self._folder:
             self._folder.create(self._config(), self._data)
-        if self.algorithm.trainable and self.training.steps:
-            self._train()
+        kept = None
+        if self._trains:
+            self._transfer()
+            kept = self._meta_train(told or (lambda _: None))
+        elif self.validation.every:
+            with contextlib.nullcontext() if told else contextlib.suppress(InputError):  # no such side
+                kept = self.validate(0)
         if self._folder:
             self._folder.write_meta(self.model, self.algorithm)
-        results = evaluate(self.family, self.model, self.algorithm, self.evaluation, title="test episodes")
-        return self._finish(results, time.perf_counter() - started)
+        return kept
 
-    def _train(self) -> None:
-        optimiser = adamw(self._parameters, self.training, self.algorithm.lr_factor)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, self.training.factor)
-        best = Best(snapshot(self._parameters))
+    def validate(self, step: int) -> Validated:
+        """The validation episodes with the meta-parameters as they are after `step` outer steps."""
+        settings = Evaluation(self.validation.episodes, self.training.seed, self.evaluation.tasks_at_once)
+        return Validated(step, evaluate(self.family, self.model, self.algorithm, settings, side="valid"))
+
+    def _transfer(self) -> None:
+        """Multi-task training, if it is asked for."""
+        steps = self.training.multitask_steps
+        with Progress("multi-task training" if steps else "", steps) as progress:
+            for line in self._start.lines():
+                self._log({"stage": TRANSFER} | line)
+                progress.advance(1, _said_of(line))
+        self._skipped += self._start.skipped
+
+    def _meta_train(self, told: Callable[[Validated], None]) -> Validated | None:
+        loop = OuterLoop(self.family, self.engine, self.training)
+        best, kept, every = Best(snapshot(loop.parameters)), None, self.validation.every
         with (
-            Progress("meta-training", self.training.steps) as progress,
-            contextlib.closing(ahead(self._batches())) as batches,
+            Progress(self._title, self.training.steps) as progress,
+            contextlib.closing(loop.lines()) as lines,
         ):
             self.engine.chunks.say = progress.say
             for said in self._said or ():
                 progress.say(said)
-            for step in range(self.training.steps):
-                line = self._step(step, batches, optimiser)
-                if "skipped" not in line:
-                    scheduler.step()
-                every, last = self.validation.every, step + 1 == self.training.steps
-                due = every and (last or (step + 1) % every == 0)
+            for line in lines:
+                step = line["step"]
+                due = every and (step == self.training.steps or step % every == 0)
                 if due:
-                    line |= self._validate(step + 1, best)
-                    progress.say(f"step {step + 1}: validation accuracy {line['valid_accuracy']:.3f}")
-                if self._folder:
-                    self._folder.log(line)
+                    found = self.validate(step)
+                    kept = found if self._take(found, best, loop.parameters) else kept
+                    line |= found.line(self.validation.baseline_loss)
+                    progress.say(f"step {step}: validation accuracy {line['valid_accuracy']:.3f}")
+                self._log(line)
                 progress.advance(1, _said_of(line))
                 if "skipped" in line:
-                    progress.say(f"step {step + 1} is skipped, not finite: {line['skipped']}")
+                    progress.say(f"step {step} is skipped, not finite: {line['skipped']}")
+                if due:
+                    told(found)
                 if due and self.validation.patience and best.worse >= self.validation.patience:
                     progress.say(f"stopped early: the best validation was at step {best.step}")
                     break
-        if self.validation.every and best.step:
-            restore(self._parameters, best.values, "best validation")
+        self._skipped += loop.skips.total
+        if best.step:
+            restore(loop.parameters, best.values, "best validation")
+        return kept
 
-    def _batches(self) -> Iterator[MetaBatch]:
-        """The meta-batch of every step."""
-        size = self.training.meta_batch
-        for step in range(self.training.steps):
-            numbers = range(step * size, (step + 1) * size)
-            yield self.engine.collate(list(episodes(self.family, "train", self.training.seed, numbers)))
-
-    def _step(
-        self, step: int, batches: Iterator[MetaBatch], optimiser: torch.optim.Optimizer
-    ) -> dict[str, Any]:
-        """One outer step; returns its line of the log."""
-        started = time.perf_counter()
-        batch = next(batches)
-        self.algorithm.at(step / self.training.steps)
-        try:
-            outcome = self.engine.gradient(batch, step)
-        except DivergedError as error:
-            return self._skips.skip(step, str(error))
-        self._skips.taken()
-        norm = torch.nn.utils.clip_grad_norm_(list(self._parameters.values()), self.training.clip).item()
-        rate = optimiser.param_groups[0]["lr"]
-        optimiser.step()
-        learned = {"loss": outcome.loss, "accuracy": outcome.accuracy, "gradient_norm": norm, "lr": rate}
-        return {"step": step + 1} | learned | self._speed(outcome, time.perf_counter() - started)
-
-    def _speed(self, outcome: Outcome, seconds: float) -> dict[str, Any]:
-        """What a step cost: tokens are the real ones of support and query, memory is in bytes."""
-        device, tokens = self.model.device, outcome.cost.get("tokens", 0)
-        operations = self.engine.operations_per_token * tokens
-        return {
-            "seconds": seconds,
-            "tasks_per_second": self.training.meta_batch / seconds,
-            "tokens_per_second": tokens / seconds,
-            "peak_memory": peak_memory(device),
-            "matmul_share": operations / seconds / product_rate(device),
-            "tasks_at_once": self.engine.chunks.tasks,
-            "rows_at_once": self.model.rows_at_once,
-        } | outcome.cost
-
-    def _validate(self, step: int, best: Best) -> dict[str, Any]:
-        settings = Evaluation(self.validation.episodes, self.training.seed, self.evaluation.tasks_at_once)
-        results = evaluate(self.family, self.model, self.algorithm, settings, side="valid")
-        accuracy = sum(result.after.accuracy for result in results) / len(results)
-        loss = sum(result.loss for result in results) / len(results)
-        if best.take(self._parameters, step, accuracy, loss) and self._folder:
+    def _take(self, found: Validated, best: Best, parameters: dict[str, torch.nn.Parameter]) -> bool:
+        """Keeps the meta-parameters of a validation, in memory and on disk, if it is the best."""
+        better = best.take(parameters, found.step, found.accuracy, found.loss)
+        if better and self._folder:
             save_tensors(self._folder.path / "checkpoints" / "best.safetensors", best.values)
-        return {"valid_accuracy": accuracy, "valid_loss": loss}
+        return better
 
-    def _finish(self, results: list[TaskResult], seconds: float) -> Run:
-        summary = RunFolder.summary(results, self.evaluation.seed, self.model, self.algorithm, seconds)
-        summary["skipped_steps"] = self._skips.total
+    def _log(self, line: dict[str, Any]) -> None:
+        self._objectives.setdefault(line.get("stage", "meta-training"), []).append(line.get("objective"))
+        if self._folder:
+            self._folder.log(line)
+
+    def _finish(self, results: list[TaskResult], kept: Validated | None, seconds: float) -> Run:
+        baseline = self.validation.baseline_loss
+        summary = RunFolder.summary(
+            results, self.evaluation.seed, self.model, self.algorithm, seconds, baseline
+        )
+        summary["skipped_steps"] = self._skipped
+        summary["objective"] = self.objective()
+        summary["validation"] = kept and kept.line(baseline) | {"step": kept.step}
         path = self._folder.path if self._folder else None
         if path:
             RunFolder.write_results(path, results, summary, self.family)

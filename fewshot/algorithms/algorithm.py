@@ -86,6 +86,10 @@ class Algorithm(nn.Module, ABC):
             done: share of the outer steps that have been taken.
         """
 
+    def baseline_loss(self, drawn: Sequence[Episode]) -> float:
+        """The loss, in nats, of guessing by the class prior where `meta_step` is asked on these episodes."""
+        return sum(episode.prior_loss for episode in drawn) / len(drawn)
+
     @abstractmethod
     def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
         """Learns T tasks from their support sets; the meta-parameters stay as they are."""

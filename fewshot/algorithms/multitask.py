@@ -10,6 +10,7 @@ ECCV 2020, https://arxiv.org/abs/2003.11539.
 phi is the adapter, V (`vectors`) has a row for each meta-training class and is thrown away afterwards.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -25,6 +26,7 @@ from fewshot.errors import InputError
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
+from fewshot.tasks.episode import Episode
 
 
 class MultiTask(MAML):
@@ -108,6 +110,10 @@ class MultiTask(MAML):
         rows, queries = support.rows, query.rows
         mean = (support_losses * rows + losses * queries) / (rows + queries)
         return MetaStep(mean, scores)
+
+    def baseline_loss(self, drawn: Sequence[Episode]) -> float:
+        """That of all C classes of each episode's source: ln C."""
+        return sum(math.log(len(self._rows[episode.source])) for episode in drawn) / len(drawn)
 
     def _classify(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
         """Each task's mean loss (T,), and the scores of the episodes' classes (R, max way)."""

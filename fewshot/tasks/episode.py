@@ -1,5 +1,7 @@
 """One task: a support set to learn from and a query set to be judged on."""
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 
 from fewshot.data.example import Example
@@ -72,6 +74,12 @@ class Episode:
     def queries(self) -> float:
         """Query examples a class, on average."""
         return len(self.query) / max(1, self.way)
+
+    @property
+    def prior_loss(self) -> float:
+        """The loss of guessing by the class prior of the queries, in nats: ln N where they are balanced."""
+        counts = Counter(example.label for example in self.query).values()
+        return sum(n * math.log(len(self.query) / n) for n in counts) / len(self.query)
 
     @property
     def learned_from(self) -> tuple[Example, ...]:

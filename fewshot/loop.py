@@ -1,0 +1,91 @@
+"""The outer loop: one optimiser step after another on the meta-gradient of a meta-batch."""
+
+import contextlib
+import time
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import torch
+
+from fewshot.ahead import ahead
+from fewshot.checkpoint import meta_parameters
+from fewshot.engine import DivergedError, Engine, MetaBatch, Outcome
+from fewshot.memory import peak_memory
+from fewshot.models.compute import product_rate
+from fewshot.optimiser import adamw
+from fewshot.outer import Training
+from fewshot.skips import Skips
+from fewshot.tasks.family import TaskFamily, episodes
+
+
+class OuterLoop:
+    """Outer steps of one algorithm; changes the meta-parameters in place.
+
+    Args:
+        family: where the episodes come from.
+        engine: the learner with its algorithm, prepared.
+        settings: how many steps, how fast.
+    """
+
+    def __init__(self, family: TaskFamily, engine: Engine, settings: Training) -> None:
+        self.parameters = meta_parameters(engine.learner, engine.algorithm)
+        self.skips = Skips(settings.steps, settings.meta_batch)
+        self._family, self._engine, self._settings = family, engine, settings
+        self._optimiser = adamw(self.parameters, settings, engine.algorithm.lr_factor)
+        self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimiser, settings.factor)
+
+    def lines(self) -> Generator[dict[str, Any]]:
+        """Takes the steps; gives each one's line of the log, for the caller to stop between two of them.
+
+        Raises:
+            FewshotError: steps whose loss is not finite, too many in a row.
+        """
+        with contextlib.closing(ahead(self._batches())) as batches:
+            for step in range(self._settings.steps):
+                line = self._step(step, batches)
+                if "skipped" not in line:
+                    self._scheduler.step()
+                yield line
+
+    def _batches(self) -> Iterator[MetaBatch]:
+        """The meta-batch of every step."""
+        size = self._settings.meta_batch
+        for step in range(self._settings.steps):
+            numbers = range(step * size, (step + 1) * size)
+            yield self._engine.collate(list(episodes(self._family, "train", self._settings.seed, numbers)))
+
+    def _step(self, step: int, batches: Iterator[MetaBatch]) -> dict[str, Any]:
+        started = time.perf_counter()
+        batch = next(batches)
+        self._engine.algorithm.at(step / self._settings.steps)
+        try:
+            outcome = self._engine.gradient(batch, step)
+        except DivergedError as error:
+            return self.skips.skip(step, str(error))
+        self.skips.taken()
+        clip = self._settings.clip
+        norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), clip).item()
+        rate = self._optimiser.param_groups[0]["lr"]
+        self._optimiser.step()
+        learned = {"loss": outcome.loss} | self._objective(batch, outcome.loss)
+        learned |= {"accuracy": outcome.accuracy, "gradient_norm": norm, "lr": rate}
+        return {"step": step + 1} | learned | self._speed(outcome, time.perf_counter() - started)
+
+    def _objective(self, batch: MetaBatch, loss: float) -> dict[str, float]:
+        """J(theta): the loss over that of guessing by the class prior; 1 is chance."""
+        baseline = self._engine.algorithm.baseline_loss(batch.episodes)
+        return {"objective": loss / baseline} if baseline > 0 else {}
+
+    def _speed(self, outcome: Outcome, seconds: float) -> dict[str, Any]:
+        """What a step cost: tokens are the real ones of support and query, memory is in bytes."""
+        engine, learner = self._engine, self._engine.learner
+        tokens = outcome.cost.get("tokens", 0)
+        return {
+            "seconds": seconds,
+            "tasks_per_second": self._settings.meta_batch / seconds,
+            "tokens_per_second": tokens / seconds,
+            "peak_memory": peak_memory(learner.device),
+            "matmul_share": engine.operations_per_token * tokens / seconds / product_rate(learner.device),
+            "tasks_at_once": engine.chunks.tasks,
+            "rows_at_once": learner.rows_at_once,
+        } | outcome.cost
