@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
 from fewshot.comparison import Contestant, adapted_by, compare, comparison, like
-from fewshot.config import HelpFormatter, add_parts, build, defaults, parse, resolved
+from fewshot.config import build, command_parser, parse, resolved
 from fewshot.errors import InputError, suggestion
 from fewshot.evaluation import Evaluation, evaluate
 from fewshot.files import write_json, write_text
@@ -34,26 +34,10 @@ COMPARE = """Runs and baselines on the same test episodes, with paired differenc
 Takes every option of `fewshot train` too, to change what is evaluated (--family.shot 5)."""
 
 
-def _parser(command: str, usage: str, text: str, example: str) -> ArgumentParser:
-    parser = ArgumentParser(
-        prog=f"fewshot {command}",
-        usage=f"fewshot {command} {usage}",
-        description=text,
-        exit_on_error=False,
-        formatter_class=HelpFormatter,
-    )
-    add_parts(parser)
-    parser.epilog = f"the configuration that options change, by default:\n\n{defaults(parser)}\n"
-    parser.epilog += (
-        f"--family.help NWayKShot shows the options of another class.\nexample: fewshot {command} {example}"
-    )
-    return parser
-
-
 def train(arguments: Sequence[str]) -> int:
     """`fewshot train`."""
     example = "--family NWayKShot --family.source questions.jsonl --out runs/questions"
-    parser = _parser("train", "[--config FILE] [--key value ...] --out RUN", TRAIN, example)
+    parser = command_parser("train", "[--config FILE] [--key value ...] --out RUN", TRAIN, example)
     parser.add_argument("--out", type=str, required=True, help="the run directory to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a run directory that exists")
     strict = "refuse data whose sides share classes, texts or near-duplicates; else they are reported"
@@ -81,7 +65,9 @@ def train(arguments: Sequence[str]) -> int:
 
 def evaluate_run(arguments: Sequence[str]) -> int:
     """`fewshot evaluate`."""
-    parser = _parser("evaluate", "RUN [--episodes N] [--name NAME]", EVALUATE, "runs/demo --episodes 600")
+    parser = command_parser(
+        "evaluate", "RUN [--episodes N] [--name NAME]", EVALUATE, "runs/demo --episodes 600"
+    )
     parser.add_argument("--episodes", type=int, help="short for --evaluation.episodes")
     parser.add_argument("--name", type=str, help="folder in RUN/evaluations; by default episodes-N-seed-S")
     parser.add_argument("--overwrite", action="store_true", help="replace an evaluation of that name")
@@ -99,7 +85,8 @@ def evaluate_run(arguments: Sequence[str]) -> int:
     parts = run.parts
     results = evaluate(family, parts.model, parts.algorithm, settings, title="test episodes")
     seconds = time.perf_counter() - started
-    summary = RunFolder.summary(results, settings.seed, parts.model, parts.algorithm, seconds)
+    baseline = parts.validation.baseline_loss
+    summary = RunFolder.summary(results, settings.seed, parts.model, parts.algorithm, seconds, baseline)
     RunFolder.write_results(folder, results, summary, parts.family)
     write_text(folder / "config.yaml", resolved(parser, run.parsed, parts))
     console = Console()
@@ -118,7 +105,9 @@ def replayed(file: Path, family: TaskFamily, settings: Evaluation) -> tuple[Task
 def compare_runs(arguments: Sequence[str]) -> int:
     """`fewshot compare`."""
     usage = "RUN... [--baselines NAME ...] [--algorithms NAME ...] [--episodes N] [--out FILE]"
-    parser = _parser("compare", usage, COMPARE, "runs/demo --baselines prototypes ridge --episodes 200")
+    parser = command_parser(
+        "compare", usage, COMPARE, "runs/demo --baselines prototypes ridge --episodes 200"
+    )
     parser.add_argument("--baselines", nargs="*", default=[], help=f"any of {', '.join(BASELINES)}")
     adapts = "adapt each RUN's meta-parameters by these inner methods too, any of"
     parser.add_argument("--algorithms", nargs="*", default=[], help=f"{adapts} {', '.join(ALGORITHMS)}")

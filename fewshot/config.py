@@ -8,10 +8,11 @@ import argparse
 import dataclasses
 import inspect
 import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
@@ -63,6 +64,30 @@ def add_parts(parser: ArgumentParser) -> None:
         parser.add_class_arguments(group, name)
 
 
+def command_parser(command: str, usage: str, text: str, example: str) -> ArgumentParser:
+    """The parser of a command that takes the options of every part.
+
+    Args:
+        command: its name.
+        usage: what follows the name.
+        text: what it does.
+        example: what follows the name in an example.
+    """
+    parser = ArgumentParser(
+        prog=f"fewshot {command}",
+        usage=f"fewshot {command} {usage}",
+        description=text,
+        exit_on_error=False,
+        formatter_class=HelpFormatter,
+    )
+    add_parts(parser)
+    parser.epilog = f"the configuration that options change, by default:\n\n{defaults(parser)}\n"
+    parser.epilog += (
+        f"--family.help NWayKShot shows the options of another class.\nexample: fewshot {command} {example}"
+    )
+    return parser
+
+
 def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
     """Parses a command line.
 
@@ -83,6 +108,26 @@ def build(parser: ArgumentParser, parsed: Namespace) -> Parts:
     built = parser.instantiate(parsed)
     names = [field.name for field in dataclasses.fields(Parts)]
     return Parts(**{name: built[name] for name in names})
+
+
+def values(parser: ArgumentParser, parsed: Namespace) -> dict[str, Any]:
+    """The values of every part as plain data, in the form of `config.yaml`."""
+    content: dict[str, Any] = yaml.safe_load(_text(parser, parsed, {}, {}))
+    return content
+
+
+def parse_values(config: Mapping[str, Any]) -> tuple[ArgumentParser, Namespace]:
+    """Parses plain data in the form of `config.yaml`.
+
+    Raises:
+        InputError: a value that is wrong.
+    """
+    parser = ArgumentParser(prog="fewshot", exit_on_error=False)
+    add_parts(parser)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "config.yaml"
+        file.write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
+        return parser, parse(parser, ["--config", str(file)])
 
 
 def resolved(
@@ -119,16 +164,17 @@ def known_options(parser: ArgumentParser) -> set[str]:
     names = {string.lstrip("-") for action in parser._actions for string in action.option_strings}
     for group, classes in CLASSES.items():
         for kind in classes.values():
-            names |= {f"{group}.{name}" for name in _arguments(kind)}
+            names |= {f"{group}.{name}" for name in constructor_arguments(kind)}
     return names
 
 
-def _arguments(kind: type) -> Iterator[str]:
-    """The constructor arguments of a class, with those of the settings classes among them."""
+def constructor_arguments(kind: type) -> Iterator[str]:
+    """The constructor arguments of a class, with those of the settings classes among them, by a dot."""
     for parameter in inspect.signature(kind).parameters.values():
         yield parameter.name
-        if isinstance(parameter.annotation, type) and dataclasses.is_dataclass(parameter.annotation):
-            yield from (f"{parameter.name}.{name}" for name in _arguments(parameter.annotation))
+        for settings in (parameter.annotation, *get_args(parameter.annotation)):
+            if isinstance(settings, type) and dataclasses.is_dataclass(settings):
+                yield from (f"{parameter.name}.{name}" for name in constructor_arguments(settings))
 
 
 UNKNOWN = (

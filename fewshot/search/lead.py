@@ -1,0 +1,133 @@
+"""The loop: search until it is good enough, train the best settings finally, test once."""
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial
+from rich.console import Console
+
+from fewshot.errors import FewshotError, InputError
+from fewshot.report.search import print_search
+from fewshot.search.crew import Crew
+from fewshot.search.final import Final, tested, train_finally
+from fewshot.search.plots import draw
+from fewshot.search.results import rows, trials_of, why, write
+from fewshot.search.worker import (
+    Plan,
+    Worker,
+    best_trial,
+    default_trial,
+    done,
+    fatal,
+    outcome_of,
+    reached,
+)
+
+STATES = "states"  # folder of the frozen states that trials share
+
+
+@dataclass(frozen=True)
+class Job:
+    """A search as the command line asks for it."""
+
+    out: Path
+    plan: Plan
+    study: optuna.Study
+    deadline: float
+
+
+def lead(job: Job, arguments: Sequence[str]) -> None:
+    """Searches, trains finally, tests once.
+
+    Raises:
+        InputError: the default configuration does not work.
+        FewshotError: no trial came to its end, a worker dies again and again, a final training failed.
+    """
+    write(job.out, job.study, job.plan, None, None)
+    console = Console(stderr=True, highlight=False)
+    settings, started = job.plan.settings, time.time()
+
+    def say(trial: FrozenTrial) -> None:
+        if trial.user_attrs.get("fatal"):
+            return  # its error ends the search
+        write(job.out, job.study, job.plan, None, None)
+        console.print(_line(job, trial, started), soft_wrap=True, markup=False)
+
+    if settings.workers == 1:
+        Worker(job.study, job.plan, job.deadline, say, "trial {}").work()
+    else:
+        Crew(job.study, job.out, arguments, settings.workers).work(say)
+    _finish(job)
+
+
+def _finish(job: Job) -> None:
+    if wrong := fatal(job.study):
+        raise InputError(wrong)
+    settings = job.plan.settings
+    shutil.rmtree(job.out / STATES, ignore_errors=True)
+    best = best_trial(job.study, settings.goal())
+    if best is None:
+        raise FewshotError("no trial came to its end", where=job.out, got=_errors(job.study))
+    ended = _ended(job)
+    write(job.out, job.study, job.plan, ended, None)
+    draw(job.out / "plots", job.study, job.plan)
+    finals = _finals(job, best)
+    train_finally(finals, settings.workers, f"{ended}; final trainings")
+    write(job.out, job.study, job.plan, ended, tested(finals))
+    print_search(
+        json.loads((job.out / "search.json").read_text(encoding="utf-8")),
+        rows(job.study, job.plan),
+        Console(),
+    )
+    Console().print(f"written to {job.out}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _finals(job: Job, best: FrozenTrial) -> list[Final]:
+    """The default settings once, if they are the best."""
+    names = ["default"] if best.user_attrs["slot"] == 0 else ["best", "default"]
+    folder, seeds = job.out / "final", range(job.plan.settings.seeds)
+    if default_trial(job.study) is None:  # failed, or stopped with the budget
+        names.remove("default")
+    runs = {name: tuple(folder / f"{name}-seed-{seed}" for seed in seeds) for name in names}
+    return [Final(name, job.out / f"{name}.yaml", own) for name, own in runs.items()]
+
+
+def _ended(job: Job) -> str:
+    if reached(job.study, job.plan):
+        return "the target holds"
+    count, made = job.plan.count, len([t for t in trials_of(job.study) if t.state.is_finished()])
+    return "all trials are made" if count is not None and made >= count else "the budget is spent"
+
+
+def _errors(study: optuna.Study) -> str:
+    found = [trial.user_attrs["error"] for trial in trials_of(study) if "error" in trial.user_attrs]
+    return "; ".join(dict.fromkeys(found)) or "trials that were pruned or stopped with the budget"
+
+
+def _line(job: Job, trial: FrozenTrial, started: float) -> str:
+    """What is said of a finished trial."""
+    slot = trial.user_attrs["slot"]
+    if done(trial):
+        (score, low, high), (recall, *_) = map(outcome_of(trial).interval, ("score", "recall"))
+        said = f"score {score:.3f} ({low:.3f} to {high:.3f}), recall {100 * recall:.1f}"
+    else:
+        said = (why(trial) or "pruned").splitlines()[0]
+    best = best_trial(job.study, job.plan.settings.goal())
+    after = f"; best so far: trial {best.user_attrs['slot']}, {best.value:.3f}" if best else ""
+    return f"trial {slot}: {said}{after}{_left(job, started)}"
+
+
+def _left(job: Job, started: float) -> str:
+    """An estimate from the trials that have been finished since this process began."""
+    if job.plan.count is None:
+        return ""
+    finished = [t for t in trials_of(job.study) if t.state.is_finished()]
+    own = [t for t in finished if t.datetime_complete and t.datetime_complete.timestamp() > started]
+    left = job.plan.count - len(finished)
+    seconds = (time.time() - started) / max(1, len(own)) * left
+    return f"; {left} to go, about {max(1, round(seconds / 60))} min" if left > 0 else ""
