@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from releases.samples import protaugment, zipped
 
 from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
@@ -72,6 +73,27 @@ def test_the_example_of_other_algorithms_runs(place: Path, tiny_backbone: str) -
     assert main(["train", *QUICK["train"], f"--model.backbone={tiny_backbone}", "--out", "runs/demo"]) == 0
     (words,) = commands("Algorithms")
     assert main([*words, *QUICK["compare"]]) == 0
+
+
+@pytest.mark.data
+def test_the_search_examples_run(place: Path, data_folder: Path, tiny_backbone: str) -> None:
+    small = ["--training.meta_batch=2", "--evaluation.episodes=2", "--seeds=1", "--pruner=none"]
+    for words in commands("Search"):
+        few = [] if "grid" in words else ["--trials=2"]
+        here = [f"--model.backbone={tiny_backbone}", "--training.steps=1", "--validation.episodes=2"]
+        given = ["--workers=1" if word == "--workers" else word for word in words if word != "2"]
+        space = ['--search={"algorithm": ["ridge", "ProtoNet"]}'] if "grid" in words else []
+        assert main([*given, *small, *here, *few, *space]) == 0, words
+
+
+def test_the_search_space_of_the_readme_is_one() -> None:
+    from fewshot.config import command_parser, parse, values
+    from fewshot.search.reading import read_space
+
+    (block,) = [block for block in blocks("yaml") if block.startswith("search:")]
+    parser = command_parser("search", "", "", "")
+    space = read_space(yaml.safe_load(block)["search"], values(parser, parse(parser, [])))
+    assert len(space.parameters) == 5
 
 
 def test_the_table_of_algorithms_names_every_one() -> None:

@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser
 from fewshot.config import GROUPS, command_parser, parse, parse_values, values
 from fewshot.errors import InputError
 from fewshot.run import check_free
-from fewshot.search.lead import STATES, Job, lead
+from fewshot.search.lead import STATES, TRIALS, Job, lead
 from fewshot.search.reading import read_space
 from fewshot.search.settings import Search
 from fewshot.search.space import Space
@@ -41,7 +41,7 @@ def search(arguments: Sequence[str]) -> int:
     base = values(parser, parsed)
     plan = _plan(base, parsed.search, settings)
     _check_out(out)
-    storage = open_storage(parsed.storage or f"sqlite:///{_made(out) / 'trials.db'}")
+    storage = open_storage(parsed.storage or f"sqlite:///{_made(out) / TRIALS}")
     pruner = make_pruner(settings, base["validation"]["every"])
     study = open_study(storage, parsed.study, _identity(base, parsed.search, settings), pruner)
     plan = _sharing(plan, out)
@@ -135,7 +135,7 @@ def _check_out(out: Path) -> None:
     """Refuses a folder that no search wrote, or that of one that has ended."""
     file = out / "search.json"
     if not file.is_file():
-        if out.exists() and not (out / "trials.db").exists():
+        if out.exists() and not (out / TRIALS).exists():
             check_free(out)
         return
     ended = json.loads(file.read_text(encoding="utf-8"))

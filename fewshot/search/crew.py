@@ -15,7 +15,7 @@ from fewshot.errors import FewshotError
 from fewshot.search.results import trials_of
 from fewshot.search.worker import fatal
 
-LOOK = 0.5  # seconds between two looks
+LOOK = 2.0  # seconds between two looks
 DEATHS = 3  # of a worker, without a trial finished in between
 
 

@@ -102,6 +102,7 @@ def tested(finals: Sequence[Final]) -> dict[str, Any]:
     """
     tables = {final.name: [_tasks(run) for run in final.runs] for final in finals}
     found: dict[str, Any] = {name: _figures(own) for name, own in tables.items()}
+    found["drawn_from"] = "once, after the search had ended"
     if len(finals) == 2:
         found["difference"] = _difference(*(tables[final.name] for final in finals))
     return found

@@ -28,6 +28,7 @@ from fewshot.search.worker import (
     reached,
 )
 
+TRIALS = "trials.db"  # the storage, where none is named
 STATES = "states"  # folder of the frozen states that trials share
 
 
@@ -67,6 +68,7 @@ def lead(job: Job, arguments: Sequence[str]) -> None:
 
 def _finish(job: Job) -> None:
     if wrong := fatal(job.study):
+        _discard(job)
         raise InputError(wrong)
     settings = job.plan.settings
     shutil.rmtree(job.out / STATES, ignore_errors=True)
@@ -85,6 +87,12 @@ def _finish(job: Job) -> None:
         Console(),
     )
     Console().print(f"written to {job.out}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _discard(job: Job) -> None:
+    """Removes what a search has written whose default does not work: corrected, it is another search."""
+    if not any(done(trial) for trial in trials_of(job.study)) and (job.out / TRIALS).exists():
+        shutil.rmtree(job.out)
 
 
 def _finals(job: Job, best: FrozenTrial) -> list[Final]:

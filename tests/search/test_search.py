@@ -104,6 +104,15 @@ def searches_no_further(cli: Cli, config: Path, out: Path) -> None:
     )
 
 
+def test_a_default_that_does_not_work_leaves_nothing_behind(cli: Cli, config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "search"
+    code, _, err = cli("search", "--config", config, "--model.backbone", tmp_path / "nowhere", "--out", out)
+    assert code == 2
+    assert str(tmp_path / "nowhere") in err
+    assert "Traceback" not in err
+    assert not out.exists()
+
+
 def test_a_search_does_not_draw_test_episodes_before_its_end(
     cli: Cli, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
