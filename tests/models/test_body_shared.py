@@ -94,6 +94,10 @@ def test_the_bits_of_a_text_are_its_own(learner: LoraEncoder, shared: Callable[.
     use(shared("elsewhere"))
     assert same(in_other_batches(learner, [1, 2, 5]), expected)
     assert same(states(learner, TEXTS), expected)
+    for memory_gb in (1.0, 0.0):
+        use(Cache(memory_gb=memory_gb, alone=True))
+        assert same(in_other_batches(learner, [3, 1, 2, 2]), expected)
+        assert same(states(learner, TEXTS), expected)
     use(Cache())  # what they are is what they were, but for rounding
     alike = states(learner, TEXTS)
     assert all(torch.allclose(alike[text], expected[text], atol=1e-4) for text in TEXTS)
