@@ -109,7 +109,7 @@ class Trainer:
             contextlib.nullcontext() if self._trains else contextlib.suppress(InputError)
         ):  # a side that is not there
             self.algorithm.meet(self.family.split("train").classes())
-        if self._trains:
+        if self.algorithm.trainable:
             self._start.check()
         said = [*leaks, self.algorithm.prepare(self.model)]
         used = {"train": self._trains, "valid": self._trains and self.validation.every, "test": test}
@@ -173,16 +173,23 @@ class Trainer:
         self.check(test=False)
         if self._folder:
             self._folder.create(self._config(), self._data)
-        kept = None
         if self._trains:
             self._transfer()
             kept = self._meta_train(told or (lambda _: None))
-        elif self.validation.every:
-            with contextlib.nullcontext() if told else contextlib.suppress(InputError):  # no such side
-                kept = self.validate(0)
+        else:
+            kept = self._untrained(told is not None)
         if self._folder:
             self._folder.write_meta(self.model, self.algorithm)
         return kept
+
+    def _untrained(self, asked: bool) -> Validated | None:
+        """Without outer steps: transfer alone, or nothing; validated where there is such a side."""
+        if self.algorithm.trainable:
+            self._transfer()
+        if not self.validation.every:
+            return None
+        with contextlib.nullcontext() if asked else contextlib.suppress(InputError):
+            return self.validate(0)
 
     def validate(self, step: int) -> Validated:
         """The validation episodes with the meta-parameters as they are after `step` outer steps."""

@@ -78,8 +78,7 @@ def _plan(base: Mapping[str, Any], content: Mapping[str, Any], settings: Search)
     Raises:
         InputError: a space that does not work, a search without validation.
     """
-    for name, group in GROUPS.items():
-        group(**base[name])  # refuses what is out of range, before anything is written
+    _check_groups(base)
     if base["validation"]["every"] < 1:
         raise InputError(
             "a search needs validation",
@@ -91,6 +90,7 @@ def _plan(base: Mapping[str, Any], content: Mapping[str, Any], settings: Search)
     _check_values(space, base)
     make_sampler(settings, 0, space)
     points = tuple(space.grid()) if settings.sampler == "grid" else ()
+    points = tuple(point for point in points if point != space.default(base))  # that is trial 0
     if points and settings.trials is not None:
         raise InputError(
             "a grid has its own number of trials",
@@ -102,6 +102,12 @@ def _plan(base: Mapping[str, Any], content: Mapping[str, Any], settings: Search)
     return Plan(base, space, settings, points)
 
 
+def _check_groups(config: Mapping[str, Any]) -> None:
+    """Refuses settings that are out of range, before anything is written."""
+    for name, group in GROUPS.items():
+        group(**config[name])
+
+
 def _check_values(space: Space, base: Mapping[str, Any]) -> None:
     """Tries the ends of every range and every choice on the parser.
 
@@ -111,10 +117,13 @@ def _check_values(space: Space, base: Mapping[str, Any]) -> None:
     wrong = []
     for parameter in space.parameters:
         names = parameter.choices or parameter.ends()
-        chosen = {parameter.when[0]: min(parameter.when[1])} if parameter.when else {}
+        given = {parameter.when[0]: min(parameter.when[1])} if parameter.when else {}
         for name in names:
+            chosen = given | {parameter.name: name}
             try:
-                parse_values(space.config(base, chosen | {parameter.name: name}))
+                config = space.config(base, space.needed(chosen) | chosen)
+                parse_values(config)
+                _check_groups(config)
             except InputError as error:
                 wrong.append(f"{parameter.name}: {parameter.value(name)!r}: {_got(error)}")
     if wrong:

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from optuna import Trial
@@ -60,7 +61,10 @@ class Parameter:
             LookupError: the value is not in the space.
         """
         if self.choices:
-            return next(name for name, each in self.choices.items() if each == value)
+            for name, each in self.choices.items():
+                if each == value and isinstance(each, bool) == isinstance(value, bool):
+                    return name
+            raise LookupError(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise LookupError(value)
         if not self.distribution._contains(value):
@@ -122,10 +126,21 @@ def _plain(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
 
 
+def _decimal(value: float) -> Decimal:
+    return Decimal(str(value))
+
+
+def _last(low: float, high: float, step: float) -> float:
+    """The last value that whole steps from `low` reach; whole where all three are."""
+    start, width = _decimal(low), _decimal(step)
+    last = start + (_decimal(high) - start) // width * width
+    return int(last) if all(isinstance(each, int) for each in (low, high, step)) else float(last)
+
+
 def _range(content: Mapping[str, Any], now: Any) -> BaseDistribution:
     strange = set(content) - {"low", "high", "step", "log"}
     if strange or not {"low", "high"} <= set(content):
-        raise WrongParameter(f"keys {sorted(content)}; write {FORMS}")
+        raise WrongParameter(f"keys {sorted(map(str, content))}; write {FORMS}")
     low, high, step, log = (content.get(name) for name in ("low", "high", "step", "log"))
     if not (_number(low) and _number(high) and math.isfinite(low) and math.isfinite(high)):  # type: ignore[arg-type]
         raise WrongParameter(f"the ends {low!r} and {high!r} are not numbers")
@@ -135,8 +150,10 @@ def _range(content: Mapping[str, Any], now: Any) -> BaseDistribution:
         raise WrongParameter(f"the range from {low} to {high} is empty")
     if log and low <= 0:
         raise WrongParameter(f"a logarithmic range cannot begin at {low}: it has no logarithm")
-    if step is not None and (log or not _number(step) or not 0 < step <= high - low):
-        raise WrongParameter(f"the step {step!r} does not fit a range from {low} to {high}")
+    if step is not None:
+        if log or not _number(step) or not 0 < _decimal(step) <= _decimal(high) - _decimal(low):
+            raise WrongParameter(f"the step {step!r} does not fit a range from {low} to {high}")
+        high = _last(low, high, step)
     whole = all(isinstance(each, int) for each in (low, high, step or 1)) and not isinstance(now, float)
     if whole:
         return IntDistribution(int(low), int(high), log=bool(log), step=step or 1)

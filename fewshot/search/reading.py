@@ -62,14 +62,20 @@ class _Reader:
         }
         self._present = present | {TRAINING: Training}
 
-    def read(self, key: str, content: Any) -> None:
+    def read(self, key: Any, content: Any) -> None:
         """Reads one line."""
-        if key in CLASSES:
+        if not isinstance(key, str):
+            self.problems.append(f"{key!r}: unknown")
+        elif key in CLASSES:
             self._read_classes(key, content)
         elif key.split(".")[0] in self._kinds:
             self._read_conditional(key, content)
         elif key in self._known():
-            self._add(key, key, content, self._of_trained(key))
+            when = self._of_trained(key)
+            if when is None or when[1]:
+                self._add(key, key, content, when)
+            else:
+                self.problems.append(f"{key}: none of the algorithms is trained")
         else:
             self._unknown(key, key)
 
@@ -89,13 +95,14 @@ class _Reader:
             self._unknown(key, key)
 
     def _read_classes(self, group: str, content: Any) -> None:
-        spaces = {name: {} for name in content} if isinstance(content, list) else content
+        names = isinstance(content, list) and all(isinstance(name, str) for name in content)
+        spaces = {name: {} for name in content} if names else content
         if not isinstance(spaces, dict) or not spaces:
             self.problems.append(f"{group}: {content!r} is neither a list of names nor a space for each")
             return
         found = {name: class_named(group, name) for name in spaces}
         known = {name: each for name, each in found.items() if each}
-        for name in found.keys() - known.keys():
+        for name in (name for name in found if name not in known):
             self.problems.append(f"{group}: unknown class {name!r}{_meant(name, _names(group))}")
         self.classes[group] = {name: config for name, (config, _) in known.items()}
         self._kinds[group] = {name: kind for name, (_, kind) in known.items()}
@@ -121,7 +128,13 @@ class _Reader:
         except LookupError:
             now = None  # of a class that is not there by default
         try:
-            self.parameters.append(read_parameter(name, key, content, now, when))
+            made = read_parameter(name, key, content, now, when)
+            for other in self.parameters:
+                if made.key not in CLASSES and other.key not in CLASSES and _overlap(made, other):
+                    raise WrongParameter(f"the line {other.name} is about the same argument")
+            if not made.choices and any(known.startswith(f"{key}.") for known in self._known()):
+                raise WrongParameter("a group of settings is no number")
+            self.parameters.append(made)
         except WrongParameter as error:
             self.problems.append(f"{name}: {error}")
 
@@ -130,7 +143,10 @@ class _Reader:
 
     def _known(self) -> set[str]:
         """Every argument that can be searched."""
-        kinds = {group: [kind, *self._kinds.get(group, {}).values()] for group, kind in self._present.items()}
+        kinds = {
+            group: list(self._kinds[group].values()) if group in self._kinds else [kind]
+            for group, kind in self._present.items()
+        }
         return {
             f"{g}.{name}" for g, own in kinds.items() for kind in own for name in constructor_arguments(kind)
         }
@@ -154,6 +170,12 @@ def class_named(group: str, name: Any) -> tuple[Config, type] | None:
         return None
     config: dict[str, Any] = {"class_path": f"{kind.__module__}.{kind.__qualname__}"}
     return config | ({"init_args": arguments} if arguments else {}), kind
+
+
+def _overlap(one: Parameter, other: Parameter) -> bool:
+    short, long = sorted((one.key, other.key), key=len)
+    apart = one.when and other.when and one.when[0] == other.when[0] and not one.when[1] & other.when[1]
+    return not apart and (long == short or long.startswith(f"{short}."))
 
 
 def _takes(kind: type, argument: str) -> bool:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from fewshot.errors import InputError, require_at_least, suggestion
+from fewshot.errors import InputError, suggestion
 
 TRIALS = 16  # where nothing else ends the search
 METRICS = {"accuracy": 1, "precision": 1, "recall": 1, "f1": 1, "score": -1, "loss": -1}  # 1: more is better
@@ -38,9 +38,10 @@ class Search:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_at_least("search", self, seeds=1, workers=1, seed=0)
-        if self.trials is not None:
-            require_at_least("search", self, trials=1)
+        for name, least in {"trials": 1, "seeds": 1, "workers": 1, "seed": 0}.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"--{name} is too small", got=value, needed=f"{least} or more")
         self.goal(), self.budget_seconds()
 
     def most_trials(self) -> int | None:

@@ -1,6 +1,7 @@
 """The search space: which arguments vary, and over what."""
 
 import copy
+import inspect
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -60,6 +61,17 @@ class Space:
                     return None
         return chosen
 
+    def needed(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """First values of what the chosen classes cannot do without."""
+        found = {}
+        for parameter in self.parameters:
+            group, *path = parameter.key.split(".")
+            if parameter.when and parameter.asked(chosen) and len(path) == 1 and group in self._classes:
+                kind = pkgutil.resolve_name(self._classes[group][chosen[group]]["class_path"])
+                if inspect.signature(kind).parameters[path[0]].default is inspect.Parameter.empty:
+                    found[parameter.name] = next(iter(parameter.choices or parameter.ends()))
+        return found
+
     def grid(self) -> Iterator[dict[str, Any]]:
         """Every combination of choices.
 
@@ -91,7 +103,8 @@ class Space:
     def _set(self, config: dict[str, Any], parameter: Parameter, drawn: Any) -> None:
         group, *path = parameter.key.split(".")
         if not path:
-            config[group] = copy.deepcopy(dict(self._classes[group][drawn]))
+            if not self._is_now(config[group], group, drawn):
+                config[group] = copy.deepcopy(dict(self._classes[group][drawn]))
             return
         place = config.setdefault(group, {})
         if group in CLASSES:
@@ -101,6 +114,13 @@ class Space:
                 place[name] = {}
             place = place[name]
         place[path[-1]] = parameter.value(drawn)
+
+    def _is_now(self, present: Config, group: str, drawn: Any) -> bool:
+        """Whether a name stands for the class that is there, which then keeps its arguments."""
+        try:
+            return bool(self._class_now(present, self._classes[group]) == drawn)
+        except LookupError:
+            return False
 
     def _now(self, base: Config, parameter: Parameter) -> Any:
         """What a parameter is in a configuration; LookupError where the space does not have it."""
@@ -112,11 +132,15 @@ class Space:
     def _class_now(present: Config, classes: Mapping[str, Config]) -> str:
         """The name of the class that a configuration has; LookupError where the space does not have it."""
         kind, arguments = pkgutil.resolve_name(present["class_path"]), present.get("init_args", {})
-        for name, made in classes.items():
-            same = pkgutil.resolve_name(made["class_path"]) is kind
-            if same and made.get("init_args", {}).items() <= arguments.items():
-                return name
-        raise LookupError(present["class_path"])
+        fitting = {
+            name: len(made.get("init_args", {}))
+            for name, made in classes.items()
+            if pkgutil.resolve_name(made["class_path"]) is kind
+            and made.get("init_args", {}).items() <= arguments.items()
+        }
+        if not fitting:
+            raise LookupError(present["class_path"])
+        return max(fitting, key=lambda name: fitting[name])
 
 
 def value_in(config: Config, key: str) -> Any:

@@ -754,7 +754,7 @@ def test_a_grid_has_its_own_number_of_trials(refused: Refused) -> None:
 
 def test_an_argument_that_a_class_cannot_do_without_may_be_searched(refused: Refused) -> None:
     space = "search:\n  family: {NWayKShot: {source: [a.jsonl, b.jsonl]}, Attributes: {}}\n"
-    assert refused(space, "--sampler=grid", "--trials=4") == grid_refusal(4, 3)  # which is looked at last
+    assert refused(space, "--sampler=grid", "--trials=4") == grid_refusal(4, 2)  # which is looked at last
 
 
 def test_what_a_class_cannot_do_without_may_stand_in_the_configuration(refused: Refused) -> None:
