@@ -1,5 +1,6 @@
 """Workers that share a storage: nothing is made twice, nothing that is finished is lost."""
 
+import math
 import os
 import random
 import select
@@ -277,6 +278,31 @@ def test_trials_that_fall_behind_are_pruned_but_not_the_default(
     kept = [trial.intermediate_values[1] for trial in trials_of(study)[1:] if done(trial)]
     lost = [trial.intermediate_values[1] for trial in trials_of(study) if not done(trial)]
     assert min(lost) > max(kept[2:])  # the first three are never pruned
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "cmaes"])
+def test_every_sampler_finds_a_minimum(sampler: str, run: Callable[[Run], None]) -> None:
+    two = Space(
+        [
+            Parameter("training.lr", "training.lr", FloatDistribution(1e-3, 1.0, log=True), {}),
+            Parameter("training.warmup", "training.warmup", FloatDistribution(0.0, 1.0), {}),
+        ]
+    )
+
+    def bowl(config: Mapping[str, Any], title: str, told: Callable[[int, float], None]) -> Outcome:
+        lr, warmup = config["training"]["lr"], config["training"]["warmup"]
+        return outcome((math.log10(lr) + 2) ** 2 + (warmup - 0.3) ** 2)
+
+    run(bowl)
+    settings = Search(trials=40, sampler=sampler, pruner="none")  # type: ignore[arg-type]
+    storage = optuna.storages.InMemoryStorage()
+    study = open_study(storage, "search", {"seed": 0}, make_pruner(settings, 1))
+    Worker(study, Plan({"training": {"lr": 1.0, "warmup": 1.0}}, two, settings)).work()
+    scores = [trial.value or 0 for trial in trials_of(study)]
+    assert scores[0] > 4
+    assert min(scores) < 0.5
+    if sampler != "random":  # they learn from what came before
+        assert sum(scores[20:]) / 20 < sum(scores[1:11]) / 10
 
 
 def test_a_storage_of_another_search_is_refused(done_study: optuna.Study, tmp_path: Path) -> None:
