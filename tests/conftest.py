@@ -17,6 +17,14 @@ from fewshot.tasks.family import episodes
 LearnerMaker = Callable[..., LoraEncoder]
 
 
+@pytest.fixture(autouse=True)
+def without_gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not marked `gpu` runs on the CPU, where there is a GPU too."""
+    if "gpu" not in request.keywords:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # for processes that it starts
+
+
 @pytest.fixture(scope="session")
 def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A BERT of three layers with random weights and the real tokenizer, in a local folder."""

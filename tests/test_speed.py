@@ -13,7 +13,9 @@ from benchmarks.speed.ours import Ours
 from benchmarks.speed.peak import peak
 from benchmarks.speed.peers import Peer, PeftClassifier, relative_error
 from benchmarks.speed.rounds import Effort
+from fewshot.data.split import ClassSplit
 from fewshot.models.packing import TOKENS
+from fewshot.tasks.nway import NWayKShot
 
 ROOT = Path(__file__).parents[1]
 TINY = "shape:llama-tiny"
@@ -92,3 +94,13 @@ def test_the_readme_has_the_table_of_the_result() -> None:
 def test_gradients_differ_where_they_differ() -> None:
     one, other = {"a": torch.tensor([3.0, 4.0])}, {"a": torch.tensor([3.0, 4.5])}
     assert relative_error(other, one) == pytest.approx(0.1)
+
+
+def test_the_prefix_is_filled_with_the_texts_of_the_training_classes(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    rows = [{"text": f"{label} number {n}", "label": label} for label in "abcdef" for n in range(3)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    split = ClassSplit(lists={"train": ["a", "b"], "valid": ["c", "d"], "test": ["e", "f"]})
+    family = NWayKShot(source=str(file), way=2, shot=1, queries=1, split=split)
+    texts = speed._training_texts(family, Case(SETTINGS[0], 1, TINY, "cpu"), rounds=1)
+    assert texts == [row["text"] for row in rows[:6]]

@@ -7,6 +7,7 @@ meta-gradient, peak memory and the share of the machine's product rate. Writes J
 import argparse
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from fewshot.tasks.nway import NWayKShot
 FULL, QUICK = Effort(rounds=5, peer_seconds=30), Effort(rounds=2, peer_seconds=3)
 STEPS = (1, 5, 10)
 SPREAD = 500  # outer steps over which the filling of the prefix is spread
+AT_ONCE = {"cpu": 1, "cuda": 6}  # processes whose memory is measured; on a GPU each is told its own alone
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,8 +76,8 @@ def run(model: str, device: Any, effort: Effort, quick: bool, console: Console) 
             speed = measure(case, ours, family, effort)
             entries.append({"name": setting.name, "order": order, **speed, "prefix_fill": fill})
             console.print(f"  {speed['ours']:.2f} steps/s, {speed['ratio']}")
-    _add_peaks(entries, model, device, quick, console)
     where = ours.learner.device
+    _add_peaks(entries, model, where.type, quick, console)
     return {
         "schema": 1,
         "quick": quick,
@@ -93,10 +95,8 @@ def run(model: str, device: Any, effort: Effort, quick: bool, console: Console) 
 
 def _training_texts(family: TaskFamily, case: Case, rounds: int) -> list[str]:
     """All texts of the training classes; of a family that makes its texts, those of the rounds."""
-    if isinstance(family, NWayKShot):
-        pool = family.split("train").pool  # type: ignore[attr-defined]
-        return [pool.example(label, n).text for label in pool.classes for n in range(pool.size(label))]
-    return texts_of([episode for n in range(rounds + 1) for episode in draw(family, n, case.meta_batch)])
+    texts = [text for pool in family.split("train").pools() for text in pool.texts()]
+    return texts or texts_of([each for n in range(rounds + 1) for each in draw(family, n, case.meta_batch)])
 
 
 def _add_peaks(entries: list[dict[str, Any]], model: str, device: Any, quick: bool, console: Console) -> None:
@@ -108,10 +108,14 @@ def _add_peaks(entries: list[dict[str, Any]], model: str, device: Any, quick: bo
             continue
         console.print(f"peak memory in setting {setting.name}")
         cases = {str(n): Case(setting, 2, model, device, inner_steps=n, meta_batch=size) for n in STEPS}
-        ours = {n: peak("ours", case) for n, case in cases.items()}
         # in software a peer's step of 10 inner steps takes many minutes
-        peers = [] if entry["emulated"] else ["learn2learn"]
-        theirs = {name: {n: peak(name, case) for n, case in cases.items()} for name in peers}
+        names = ["ours"] if entry["emulated"] else ["ours", "learn2learn"]
+        with ThreadPoolExecutor(AT_ONCE[device]) as pool:
+            waiting = {
+                name: {n: pool.submit(peak, name, case) for n, case in cases.items()} for name in names
+            }
+        found = {name: {n: each.result() for n, each in steps.items()} for name, steps in waiting.items()}
+        ours, theirs = found.pop("ours"), found
         memory = {
             "peak_memory": _bytes(ours, "peak"),
             "peak_memory_step": _bytes(ours, "step"),

@@ -51,6 +51,7 @@ class Case:
         meta_batch: episodes.
         rank: of the adapter.
         max_length: tokens of a text.
+        at_once: episodes that ours adapts together; 0 for all.
     """
 
     setting: Setting
@@ -61,6 +62,7 @@ class Case:
     meta_batch: int = 8
     rank: int = 8
     max_length: int = 128
+    at_once: int = 0
 
     def learner(self) -> LoraEncoder:
         """Our model of this case, its adapter and head away from zero so that every gradient counts."""

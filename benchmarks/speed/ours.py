@@ -30,7 +30,8 @@ class Ours:
                 value.copy_(0.05 * torch.randn(value.shape, generator=generator))
         algorithm = MAML(case.order, case.inner_steps, RATE, learn_inner_lr=False)
         algorithm.prepare(self.learner)
-        self.engine = Engine(self.learner, algorithm, Chunks(self.learner, case.meta_batch, case.order == 1))
+        chunks = Chunks(self.learner, case.at_once or case.meta_batch, case.order == 1)
+        self.engine = Engine(self.learner, algorithm, chunks)
 
     def fill(self, texts: Sequence[str]) -> float:
         """Puts the frozen states of all texts into the cache; the seconds it took."""

@@ -46,6 +46,7 @@ def main() -> None:
         ("meta_batch", 8),
         ("rank", 8),
         ("max_length", 128),
+        ("at_once", 0),
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = vars(parser.parse_args())

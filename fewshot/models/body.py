@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fewshot.models.cache import StateCache
 from fewshot.models.compute import surroundings
@@ -24,6 +25,8 @@ WHOLE = (
     "its layers cannot be passed over, or its attention packed"
 )
 PROBE: list[Tokens] = [{"input_ids": range(1, n + 1), "attention_mask": [1] * n} for n in (3, 5)]
+# of sdpa, without cuDNN's, which makes a plan for every new shape; that takes longer than the attention
+KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 # relative to the norm; a wrong mask is off by more than 0.1
 CLOSE = {torch.float32: 1e-5, torch.bfloat16: 3e-2}
 
@@ -68,7 +71,7 @@ class Body:
     ) -> TextInputs:
         """Rows of T tasks as this body takes them; no part has more than `at_once` rows."""
         if self.packs:
-            return packed(rows, task, tasks, at_once)
+            return packed(rows, task, tasks, at_once, self._device)
         return in_buckets(rows, task, tasks, at_once, pad)
 
     def place(self, inputs: TextInputs, device: torch.device) -> TextInputs:
@@ -104,7 +107,7 @@ class Body:
         """The model's own code on one batch: its last hidden states."""
         extra: dict[str, Any] = {"token_type_ids": types, "use_cache": False}
         given = {name: value for name, value in extra.items() if name in self._accepted and value is not None}
-        with self._attending(attention):
+        with self._attending(attention), sdpa_kernel(KERNELS):
             output = self._model(input_ids=ids, **given, **options)
         states: Tensor = output.last_hidden_state
         return states

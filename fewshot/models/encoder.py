@@ -60,6 +60,7 @@ class LoraEncoder(Learner):
 
         _check_positive(scale=scale, max_length=max_length, head_ways=head_ways)
         self._threads = compute.set_threads()  # before anything is measured
+        compute.set_determinism()
         self.dtype, self._attention_is_free = compute.chosen_dtype(), compute.attention == "auto"
         model, self.tokenizer = load_backbone(backbone, self.dtype, compute.chosen_device())
         self._emulates = compute.emulates()

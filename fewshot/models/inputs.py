@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fewshot.models.buckets import cut_buckets
-from fewshot.models.packing import Packing
+from fewshot.models.packing import OVERHEAD, Packing
 from fewshot.models.segments import Segments
 
 Tokens = Mapping[str, Sequence[int]]
@@ -141,7 +141,13 @@ class TextInputs:
         return replace(self, parts=parts, restore=self.restore.to(device))
 
 
-def packed(rows: Sequence[Tokens], task: Sequence[int], tasks: int, at_once: int | None = None) -> TextInputs:
+def packed(
+    rows: Sequence[Tokens],
+    task: Sequence[int],
+    tasks: int,
+    at_once: int | None = None,
+    device: torch.device = torch.device("cpu"),
+) -> TextInputs:
     """Rows of T tasks one after another.
 
     Args:
@@ -149,10 +155,11 @@ def packed(rows: Sequence[Tokens], task: Sequence[int], tasks: int, at_once: int
         task: task number of each row.
         tasks: T.
         at_once: the most rows of a part; None for no limit.
+        device: where they will be computed.
     """
     order = sorted(range(len(rows)), key=lambda row: task[row])
-    groups = _cut(order, at_once)
-    return _inputs(rows, groups, [_packed(_at(rows, g), _at(task, g), tasks) for g in groups])
+    groups, overhead = _cut(order, at_once), OVERHEAD[device.type]
+    return _inputs(rows, groups, [_packed(_at(rows, g), _at(task, g), tasks, overhead) for g in groups])
 
 
 def in_buckets(
@@ -181,8 +188,8 @@ def _inputs(rows: Sequence[Tokens], groups: Sequence[Sequence[int]], parts: Sequ
     return TextInputs(tuple(parts), torch.argsort(order), sum(len(row["input_ids"]) for row in rows))
 
 
-def _packed(rows: Sequence[Tokens], task: Sequence[int], tasks: int) -> Packed:
-    packing = Packing([len(row["input_ids"]) for row in rows])
+def _packed(rows: Sequence[Tokens], task: Sequence[int], tasks: int, overhead: int) -> Packed:
+    packing = Packing([len(row["input_ids"]) for row in rows], overhead=overhead)
 
     def joined(name: str) -> Tensor:
         numbers = [number for row in rows for number in row[name]]

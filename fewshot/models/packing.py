@@ -21,6 +21,8 @@ from fewshot.models.buckets import cut_buckets, rounded
 LEAST = 16
 EVEN = 8  # lengths of groups are multiples of it
 TOKENS, SLOTS = 16, 8  # sizes in an octave, see `rounded`
+# what one more group costs, in tokens; a GPU waits for the launch of small kernels
+OVERHEAD = {"cpu": 256, "cuda": 4096}
 
 
 class Group(NamedTuple):
@@ -60,15 +62,22 @@ class Packing:
     Args:
         lengths: tokens of each row, in the order in which they are packed.
         device: where the index tensors go.
+        overhead: what one more group costs, in tokens, where the rows are computed.
     """
 
-    def __init__(self, lengths: Sequence[int], device: torch.device | str = "cpu") -> None:
-        self.lengths = tuple(lengths)
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        device: torch.device | str = "cpu",
+        overhead: int = OVERHEAD["cpu"],
+    ) -> None:
+        self.lengths, self.overhead = tuple(lengths), overhead
         self.device = torch.device(device)
         counts = torch.tensor(self.lengths)
-        self.row = torch.repeat_interleave(torch.arange(len(self.lengths)), counts).to(device)
-        positions = [torch.arange(length) for length in self.lengths]
-        self.positions = torch.cat([*positions, torch.zeros(self.filling, dtype=torch.long)]).to(device)
+        row = torch.repeat_interleave(torch.arange(len(self.lengths)), counts)
+        positions = torch.zeros(self.tokens + self.filling, dtype=torch.long)
+        positions[: self.tokens] = torch.arange(self.tokens) - (counts.cumsum(0) - counts)[row]
+        self.row, self.positions = row.to(device), positions.to(device)
         self.groups = self._groups()
         self._places: dict[int, Places] = {}
         self._masks: dict[tuple[bool, int | None, torch.dtype], list[Tensor]] = {}
@@ -85,7 +94,7 @@ class Packing:
 
     def to(self, device: torch.device) -> "Packing":
         """The same packing on a device."""
-        return self if device == self.device else Packing(self.lengths, device)
+        return self if device == self.device else Packing(self.lengths, device, self.overhead)
 
     def places(self, heads: int) -> Places:
         """Indices that bring pieces into the groups, each (slots, heads, length), and back."""
@@ -108,7 +117,7 @@ class Packing:
 
     def _groups(self) -> list[Group]:
         places = [max(LEAST, -(-length // EVEN) * EVEN) for length in self.lengths]
-        cut = cut_buckets(places)
+        cut = cut_buckets(places, self.overhead)
         slots, last = [len(rows) for rows in cut], len(self.lengths) - 1
         home = next(n for n, rows in enumerate(cut) if last in rows)
         full = self.lengths[last] == max(places[r] for r in cut[home])

@@ -119,3 +119,15 @@ def test_a_folder_with_a_broken_model(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "no-such-type"}')
     with pytest.raises(InputError, match="could not be loaded"):
         LoraEncoder(backbone=str(tmp_path))
+
+
+def test_attention_is_never_cudnns(make_learner: LearnerMaker) -> None:
+    # it makes a plan for every new shape
+    learner, seen = make_learner(), list[bool]()
+    model = learner.peft.get_base_model()
+    model.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cuda.cudnn_sdp_enabled()))  # type: ignore[no-untyped-call]
+    support, _ = ready(learner, attribute_episodes(1))
+    learner.features(learner.start_body(1), support)
+    assert len(seen) > 1  # the frozen states, the features
+    assert not any(seen)
+    assert torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]

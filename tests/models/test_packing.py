@@ -138,3 +138,8 @@ def test_indices_and_masks_are_made_once() -> None:
     assert one is packing.masks(True, None, torch.float32)
     others = [(False, None, torch.float32), (True, 1, torch.float32), (True, None, torch.float64)]
     assert all(packing.masks(*other) is not one for other in others)
+
+
+def test_groups_are_fewer_where_one_costs_more() -> None:
+    assert [len(Packing(LENGTHS, overhead=each).groups) for each in (256, 10**6)] == [3, 1]
+    assert len(Packing(LENGTHS, overhead=10**6).to(torch.device("meta")).groups) == 1
