@@ -29,6 +29,10 @@ class InputError(FewshotError):
     exit_code = 2
 
 
+class UnwritableError(FewshotError):
+    """A file could not be written: the disk is full, or cannot be written to."""
+
+
 class MissingPartError(FewshotError):
     """A package that this work needs is not installed."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from fewshot.errors import FewshotError, InputError
+from fewshot.errors import InputError, UnwritableError
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def whole(path: Path) -> Iterator[Path]:
     Works for files and folders; a folder of that name is replaced.
 
     Raises:
-        FewshotError: the disk is full or cannot be written.
+        UnwritableError: the disk is full or cannot be written.
         InputError: a folder where a file should be.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -41,9 +41,9 @@ def whole(path: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
-def unwritable(path: Path, error: OSError | SafetensorError) -> FewshotError:
+def unwritable(path: Path, error: OSError | SafetensorError) -> UnwritableError:
     """What to say of a file that could not be written."""
-    return FewshotError(
+    return UnwritableError(
         "a file could not be written",
         where=path,
         got=getattr(error, "strerror", None) or str(error),
@@ -56,7 +56,7 @@ def append_line(path: Path, line: str) -> None:
     """Adds a line to a text file, the whole line or nothing of it.
 
     Raises:
-        FewshotError: the disk is full or cannot be written.
+        UnwritableError: the disk is full or cannot be written.
     """
     size = path.stat().st_size if path.exists() else 0
     try:

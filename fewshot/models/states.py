@@ -16,7 +16,7 @@ from typing import IO
 import torch
 from torch import Tensor
 
-from fewshot.errors import FewshotError
+from fewshot.errors import FewshotError, UnwritableError
 
 WAIT = 60.0  # seconds for another process to end its transaction
 PAGE = 16384  # bytes: a text of a few dozen tokens has some 10 to 400 thousand
@@ -215,8 +215,8 @@ def _tensor(content: bytes, dtype: str, shape: tuple[int, ...]) -> Tensor:
     return torch.frombuffer(bytearray(content), dtype=getattr(torch, dtype)).view(shape)
 
 
-def _unwritable(folder: Path, reason: str | None) -> FewshotError:
-    return FewshotError(
+def _unwritable(folder: Path, reason: str | None) -> UnwritableError:
+    return UnwritableError(
         "the cache of frozen states could not be written",
         where=folder,
         got=reason,

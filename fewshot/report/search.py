@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fewshot.report.tables import WIDE, percent
@@ -62,7 +63,7 @@ def _marks(row: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     named = ("best", "default", "tied", "pareto")
     marks = [name for name in named if row[name] and not (name == "tied" and row["best"])]
     state = [] if row["state"] == "done" else [row["state"], row["why"].splitlines()[0] if row["why"] else ""]
-    return ", ".join(filter(None, [*state, *marks]))
+    return escape(", ".join(filter(None, [*state, *marks])))
 
 
 def _test(content: Mapping[str, Any]) -> Table:

@@ -3,11 +3,14 @@
 Optuna has a heartbeat for databases alone; this one works in every storage.
 """
 
+import contextlib
+import functools
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,12 +20,23 @@ from optuna.trial import FrozenTrial
 
 EVERY = 10.0  # seconds between two pulses
 GRACE = 120.0  # seconds without one after which a worker elsewhere is taken for dead
+SAME = 10.0  # seconds by which a clock that was set may move the start of a process
 UNNAMED = 15.0  # likewise for one that has taken a trial and not said who it is, which takes no second
 
 
 def here() -> dict[str, Any]:
     """Names this process for good: another one with its number started at another time."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "since": psutil.Process().create_time()}
+    return {"host": _host(), "pid": os.getpid(), "since": psutil.Process().create_time()}
+
+
+@functools.cache
+def _host() -> str:
+    """This machine since it was started, and within it what a process number is unique in."""
+    found = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        found.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip())
+        found.append(os.readlink("/proc/self/ns/pid"))
+    return "/".join(found)
 
 
 class Pulse:
@@ -73,7 +87,7 @@ class Watch:
     def is_dead(self, trial: FrozenTrial) -> bool:
         """Whether a running trial has no worker any more."""
         owner: Mapping[str, Any] | None = trial.user_attrs.get("worker")
-        if owner is not None and owner["host"] == socket.gethostname():
+        if owner is not None and owner["host"] == _host():
             return not _runs(owner)
         pulse, now = trial.user_attrs.get("pulse"), self._clock()
         last, since = self._seen.get(trial.number, (None, now))
@@ -87,6 +101,6 @@ def _runs(owner: Mapping[str, Any]) -> bool:
     try:
         process = psutil.Process(owner["pid"])
         zombie = process.status() == psutil.STATUS_ZOMBIE
-        return not zombie and abs(process.create_time() - owner["since"]) < 1
+        return not zombie and abs(process.create_time() - owner["since"]) < SAME
     except psutil.NoSuchProcess:
         return False

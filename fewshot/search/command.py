@@ -1,24 +1,28 @@
 """The command `fewshot search`."""
 
+import contextlib
+import itertools
 import json
-import math
-import time
-from collections.abc import Mapping, Sequence
+import shutil
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
+import optuna
 from jsonargparse import ArgumentParser
 
 from fewshot.config import GROUPS, command_parser, parse, parse_values, values
 from fewshot.errors import InputError
-from fewshot.run import check_free
 from fewshot.search.lead import STATES, TRIALS, Job, lead
+from fewshot.search.plan import Plan
 from fewshot.search.reading import read_space
 from fewshot.search.settings import Search
 from fewshot.search.space import Space
 from fewshot.search.study import make_pruner, make_sampler, open_storage, open_study
-from fewshot.search.worker import Plan, Worker
+from fewshot.search.worker import Worker
 
 SEARCH = """Search settings and select models: train, validate, adjust, until it is good enough.
 
@@ -40,17 +44,42 @@ def search(arguments: Sequence[str]) -> int:
     settings = Search(**{field.name: parsed[field.name] for field in fields(Search)})
     base = values(parser, parsed)
     plan = _plan(base, parsed.search, settings)
-    _check_out(out)
+    _check_workers(settings, parsed.config)
+    if not parsed.join:
+        _check_out(out)
     storage = open_storage(parsed.storage or f"sqlite:///{_made(out) / TRIALS}")
     pruner = make_pruner(settings, base["validation"]["every"])
     study = open_study(storage, parsed.study, _identity(base, parsed.search, settings), pruner)
     plan = _sharing(plan, out)
-    job = Job(out, plan, study, time.monotonic() + (settings.budget_seconds() or math.inf))
-    if parsed.join:
-        Worker(study, plan, job.deadline).work()
-        return 0
-    lead(job, arguments)
+    with _ending_on_request():
+        if parsed.join:
+            _join(study, plan, out)
+        else:
+            lead(Job(out, plan, study), arguments)
     return 0
+
+
+def _join(study: optuna.Study, plan: Plan, out: Path) -> None:
+    """Takes trials; the frozen states are the leader's to remove, where it has the same folder."""
+    try:
+        Worker(study, plan).work()
+    finally:
+        if not (out / "search.json").exists():
+            shutil.rmtree(out / STATES, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _ending_on_request() -> Iterator[None]:
+    """SIGTERM ends the process as an interruption does: trials are given back, children ended."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> ArgumentParser:
@@ -89,9 +118,25 @@ def _plan(base: Mapping[str, Any], content: Mapping[str, Any], settings: Search)
     space = read_space(content, base)
     _check_values(space, base)
     make_sampler(settings, 0, space)
-    points = tuple(space.grid()) if settings.sampler == "grid" else ()
-    points = tuple(point for point in points if point != space.default(base))  # that is trial 0
-    if points and settings.trials is not None:
+    default = space.default(base)
+    if settings.sampler == "cmaes" and default is None:
+        raise InputError(
+            "the default lies outside of the space, and CMA-ES learns from it",
+            where="--sampler cmaes",
+            needed="ranges that contain the values of the default configuration",
+            fix="widen them, or take --sampler tpe",
+        )
+    if settings.target and base["validation"]["episodes"] < 2:
+        raise InputError(
+            "one validation episode has no interval for the target to hold with",
+            where="validation.episodes",
+            got=base["validation"]["episodes"],
+            needed="2 or more",
+        )
+    points = None
+    if settings.sampler == "grid":
+        points = tuple(point for point in space.grid() if point != default)  # that is trial 0
+    if points is not None and settings.trials is not None:
         raise InputError(
             "a grid has its own number of trials",
             where="--trials",
@@ -117,9 +162,9 @@ def _check_values(space: Space, base: Mapping[str, Any]) -> None:
     wrong = []
     for parameter in space.parameters:
         names = parameter.choices or parameter.ends()
-        given = {parameter.when[0]: min(parameter.when[1])} if parameter.when else {}
-        for name in names:
-            chosen = given | {parameter.name: name}
+        group, having = parameter.when or ("", {""})
+        for name, owner in itertools.product(names, sorted(having)):
+            chosen = {group: owner, parameter.name: name} if owner else {parameter.name: name}
             try:
                 config = space.config(base, space.needed(chosen) | chosen)
                 parse_values(config)
@@ -145,7 +190,12 @@ def _check_out(out: Path) -> None:
     file = out / "search.json"
     if not file.is_file():
         if out.exists() and not (out / TRIALS).exists():
-            check_free(out)
+            raise InputError(
+                "the output exists already, and no search wrote it",
+                where=out,
+                needed="a name that is free, or the folder of a search to go on with",
+                fix="choose another --out",
+            )
         return
     ended = json.loads(file.read_text(encoding="utf-8"))
     if ended.get("test"):
@@ -155,6 +205,18 @@ def _check_out(out: Path) -> None:
             got=f"a search that ended since {ended['ended']}",
             needed="a folder for another search",
             fix="choose another --out; to search on with the same test side would be to choose by it",
+        )
+
+
+def _check_workers(settings: Search, configs: Sequence[Any] | None) -> None:
+    """Refuses a configuration that further processes could not read again."""
+    pipes = [str(each) for each in configs or () if each and not Path(str(each)).is_file()]
+    if settings.workers > 1 and pipes:
+        raise InputError(
+            "several workers read the configuration, each for itself",
+            where="--config",
+            got=f"{pipes[0]}, which can be read once",
+            needed="a file",
         )
 
 

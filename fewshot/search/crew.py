@@ -12,8 +12,8 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from fewshot.errors import FewshotError
-from fewshot.search.results import trials_of
-from fewshot.search.worker import fatal
+from fewshot.search.plan import Plan
+from fewshot.search.verdict import is_over, trials_of
 
 LOOK = 2.0  # seconds between two looks
 DEATHS = 3  # of a worker, without a trial finished in between
@@ -31,13 +31,15 @@ class Crew:
 
     Args:
         study: what they work on.
+        plan: what is searched, and by how many of them.
         out: the folder of the search; their logs go there.
         arguments: the command line that each is given, with `--join`.
-        count: how many.
     """
 
-    def __init__(self, study: optuna.Study, out: Path, arguments: Sequence[str], count: int) -> None:
-        self._study, self._out, self._arguments, self._count = study, out, arguments, count
+    def __init__(self, study: optuna.Study, plan: Plan, out: Path, arguments: Sequence[str]) -> None:
+        self._study, self._plan, self._out, self._arguments = study, plan, out, arguments
+        self._count = plan.settings.workers
+        self._told: set[int] = set()  # slots whose end has been told
 
     def work(self, say: Callable[[FrozenTrial], None]) -> None:
         """Returns when all workers have come to their end.
@@ -48,42 +50,55 @@ class Crew:
         Raises:
             FewshotError: a worker dies again and again.
         """
-        told = {trial.user_attrs["slot"] for trial in self._finished()}
+        self._told = {trial.user_attrs["slot"] for trial in self._finished()}
         members = [self._hire(self._out / "workers" / f"{n}.log") for n in range(self._count)]
         try:
             while members:
                 time.sleep(LOOK)
-                for trial in self._finished():
-                    if trial.user_attrs["slot"] not in told:
-                        told.add(trial.user_attrs["slot"])
-                        say(trial)
-                        for member in members:
-                            member.deaths = 0
-                members = [each for each in map(self._look_after, members) if each]
+                if self._tell(say):
+                    for member in members:
+                        member.deaths = 0
+                for member in list(members):
+                    if not self._goes_on(member):
+                        members.remove(member)
+            self._tell(say)
         finally:
             for member in members:
                 member.process.terminate()
+            for member in members:
+                member.process.wait()
+
+    def _tell(self, say: Callable[[FrozenTrial], None]) -> bool:
+        """Tells of what has been finished since the last time; whether there was anything."""
+        new = [trial for trial in self._finished() if trial.user_attrs["slot"] not in self._told]
+        for trial in new:
+            self._told.add(trial.user_attrs["slot"])
+            say(trial)
+        return bool(new)
 
     def _finished(self) -> list[FrozenTrial]:
         return [trial for trial in trials_of(self._study) if trial.state.is_finished()]
 
-    def _hire(self, log: Path, deaths: int = 0) -> _Member:
+    def _hire(self, log: Path) -> _Member:
+        return _Member(self._start(log), log)
+
+    def _start(self, log: Path) -> "subprocess.Popen[bytes]":
         log.parent.mkdir(parents=True, exist_ok=True)
         threads = str(max(1, (os.cpu_count() or 1) // self._count))
         environment = {"OMP_NUM_THREADS": threads} | os.environ
         command = [sys.executable, "-m", "fewshot", "search", *self._arguments, "--join"]
         with log.open("ab") as file:
-            process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
-        return _Member(process, log, deaths)
+            return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
 
-    def _look_after(self, member: _Member) -> _Member | None:
-        """The worker, or one in its place if it died; None where it is done."""
+    def _goes_on(self, member: _Member) -> bool:
+        """Puts another process in the place of one that died; False where it is done."""
         code = member.process.poll()
         if code is None:
-            return member
-        if code == 0 or fatal(self._study):
-            return None
-        if member.deaths + 1 == DEATHS:
+            return True
+        if code == 0 or is_over(self._study, self._plan):
+            return False
+        member.deaths += 1
+        if member.deaths == DEATHS:
             last = member.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-4:]
             raise FewshotError(
                 "a worker dies again and again",
@@ -91,4 +106,5 @@ class Crew:
                 got=f"exit code {code}: {' / '.join(last)}",
                 fix="the log has all it said; the same command goes on where this one stopped",
             )
-        return self._hire(member.log, member.deaths + 1)
+        member.process = self._start(member.log)
+        return True

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -60,6 +61,8 @@ def train_finally(finals: Sequence[Final], workers: int, title: str) -> None:
         finally:
             for _, process in running:
                 process.terminate()
+            for _, process in running:
+                process.wait()
 
 
 def seed_of(run: Path) -> int:
@@ -74,9 +77,10 @@ def _finished(run: Path) -> bool:
 def _start(config: Path, run: Path, seed: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "fewshot", "train", "--config", str(config), "--out", str(run)]
     run.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(run, ignore_errors=True)  # what a training left that was broken off
     with _log(run).open("wb") as log:
         return subprocess.Popen(
-            [*command, "--training.seed", str(seed), "--overwrite"], stdout=log, stderr=subprocess.STDOUT
+            [*command, "--training.seed", str(seed)], stdout=log, stderr=subprocess.STDOUT
         )
 
 

@@ -15,18 +15,20 @@ from fewshot.errors import FewshotError, InputError
 from fewshot.report.search import print_search
 from fewshot.search.crew import Crew
 from fewshot.search.final import Final, tested, train_finally
+from fewshot.search.plan import Plan
 from fewshot.search.plots import draw
-from fewshot.search.results import rows, trials_of, why, write
-from fewshot.search.worker import (
-    Plan,
-    Worker,
+from fewshot.search.results import rows, why, write
+from fewshot.search.verdict import (
     best_trial,
     default_trial,
     done,
     fatal,
+    hopeless,
     outcome_of,
     reached,
+    trials_of,
 )
+from fewshot.search.worker import Worker
 
 TRIALS = "trials.db"  # the storage, where none is named
 STATES = "states"  # folder of the frozen states that trials share
@@ -39,7 +41,6 @@ class Job:
     out: Path
     plan: Plan
     study: optuna.Study
-    deadline: float
 
 
 def lead(job: Job, arguments: Sequence[str]) -> None:
@@ -50,6 +51,7 @@ def lead(job: Job, arguments: Sequence[str]) -> None:
         FewshotError: no trial came to its end, a worker dies again and again, a final training failed.
     """
     write(job.out, job.study, job.plan, None, None)
+    _set_deadline(job)
     console = Console(stderr=True, highlight=False)
     settings, started = job.plan.settings, time.time()
 
@@ -60,10 +62,19 @@ def lead(job: Job, arguments: Sequence[str]) -> None:
         console.print(_line(job, trial, started), soft_wrap=True, markup=False)
 
     if settings.workers == 1:
-        Worker(job.study, job.plan, job.deadline, say, "trial {}").work()
+        Worker(job.study, job.plan, say, "trial {}").work()
     else:
-        Crew(job.study, job.out, arguments, settings.workers).work(say)
+        Crew(job.study, job.plan, job.out, arguments).work(say)
     _finish(job)
+
+
+def _set_deadline(job: Job) -> None:
+    """Of all workers, by the clock of this machine; what earlier runs of this search took is spent."""
+    budget = job.plan.settings.budget_seconds()
+    if budget is not None:
+        spent = sum(trial.duration.total_seconds() for trial in trials_of(job.study) if trial.duration)
+        left = budget - spent / job.plan.settings.workers
+        job.study.set_user_attr("deadline", time.time() + left)
 
 
 def _finish(job: Job) -> None:
@@ -72,10 +83,17 @@ def _finish(job: Job) -> None:
         raise InputError(wrong)
     settings = job.plan.settings
     shutil.rmtree(job.out / STATES, ignore_errors=True)
+    if words := hopeless(job.study):
+        raise FewshotError(
+            "trial after trial fails with the same words",
+            where=job.out,
+            got=words,
+            fix="mend it, and search again with another --out",
+        )
     best = best_trial(job.study, settings.goal())
     if best is None:
         raise FewshotError("no trial came to its end", where=job.out, got=_errors(job.study))
-    ended = _ended(job)
+    ended = _end(job, best)
     write(job.out, job.study, job.plan, ended, None)
     draw(job.out / "plots", job.study, job.plan)
     finals = _finals(job, best)
@@ -91,7 +109,8 @@ def _finish(job: Job) -> None:
 
 def _discard(job: Job) -> None:
     """Removes what a search has written whose default does not work: corrected, it is another search."""
-    if not any(done(trial) for trial in trials_of(job.study)) and (job.out / TRIALS).exists():
+    if not any(done(trial) for trial in trials_of(job.study)):
+        optuna.delete_study(study_name=job.study.study_name, storage=job.study._storage)
         shutil.rmtree(job.out)
 
 
@@ -105,11 +124,17 @@ def _finals(job: Job, best: FrozenTrial) -> list[Final]:
     return [Final(name, job.out / f"{name}.yaml", own) for name, own in runs.items()]
 
 
-def _ended(job: Job) -> str:
-    if reached(job.study, job.plan):
-        return "the target holds"
+def _end(job: Job, best: FrozenTrial) -> str:
+    """Why the search has ended; from here on its best trial is the best, whatever workers still finish."""
+    recorded = job.study.user_attrs.get("ended")
+    if recorded:
+        return str(recorded["why"])
     count, made = job.plan.count, len([t for t in trials_of(job.study) if t.state.is_finished()])
-    return "all trials are made" if count is not None and made >= count else "the budget is spent"
+    all_made = count is not None and made >= count
+    words = "all trials are made" if all_made else "the budget is spent"
+    words = "the target holds" if reached(job.study, job.plan) else words
+    job.study.set_user_attr("ended", {"why": words, "best": best.user_attrs["slot"]})
+    return words
 
 
 def _errors(study: optuna.Study) -> str:

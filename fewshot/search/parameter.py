@@ -48,7 +48,7 @@ class Parameter:
 
     def suggest(self, trial: Trial) -> Any:
         """A value as Optuna records it."""
-        return trial._suggest(self.name, self.distribution)
+        return trial._suggest(self.name, self.distribution)  # by its kind, what suggest_* do
 
     def value(self, drawn: Any) -> Any:
         """The argument's value."""
@@ -116,7 +116,10 @@ def _choice(content: Mapping[str, Any]) -> tuple[BaseDistribution, dict[Any, Any
     values = content["choices"]
     if set(content) != {"choices"} or not isinstance(values, list) or not values:
         raise WrongParameter("a choice has one value or more, and nothing beside them: {choices: [...]}")
-    named = {value if _plain(value) else json.dumps(value, sort_keys=True): value for value in values}
+    try:
+        named = {value if _plain(value) else json.dumps(value, sort_keys=True): value for value in values}
+    except TypeError as error:
+        raise WrongParameter(f"a choice is no plain value: {error}") from error
     if len(named) < len(values):
         raise WrongParameter("a value stands in the choices twice")
     return CategoricalDistribution(list(named)), named

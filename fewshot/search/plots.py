@@ -9,8 +9,8 @@ import optuna
 
 from fewshot.files import whole
 from fewshot.search.outcome import pareto
-from fewshot.search.results import trials_of
-from fewshot.search.worker import Plan, done, outcome_of
+from fewshot.search.plan import Plan
+from fewshot.search.verdict import done, outcome_of, trials_of
 
 
 def draw(folder: Path, study: optuna.Study, plan: Plan) -> list[str]:

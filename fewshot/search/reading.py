@@ -1,5 +1,7 @@
 """Reads the `search` section of a configuration; says all that is wrong with it at once."""
 
+import contextlib
+import inspect
 import pkgutil
 from collections.abc import Mapping
 from functools import partial
@@ -124,10 +126,7 @@ class _Reader:
 
     def _add(self, name: str, key: str, content: Any, when: Condition | None) -> None:
         try:
-            now = None if key in CLASSES else value_in(self._base, key)
-        except LookupError:
-            now = None  # of a class that is not there by default
-        try:
+            now = None if key in CLASSES else self._now(key, when)
             made = read_parameter(name, key, content, now, when)
             for other in self.parameters:
                 if made.key not in CLASSES and other.key not in CLASSES and _overlap(made, other):
@@ -137,6 +136,19 @@ class _Reader:
             self.parameters.append(made)
         except WrongParameter as error:
             self.problems.append(f"{name}: {error}")
+
+    def _now(self, key: str, when: Condition | None) -> Any:
+        """The default of an argument: of the configuration, or of the class that alone has it."""
+        with contextlib.suppress(LookupError):
+            return value_in(self._base, key)
+        group, _, argument = key.partition(".")
+        if when is None or when[0] != group:
+            return None
+        first, *rest = argument.split(".")
+        value = inspect.signature(self._kinds[group][min(when[1])]).parameters[first].default
+        for name in rest:
+            value = getattr(value, name, None)
+        return value
 
     def _unknown(self, key: str, written: str) -> None:
         self.problems.append(f"{written}: unknown{_meant(key, self._known())}")

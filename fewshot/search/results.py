@@ -10,27 +10,18 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fewshot.files import write_csv, write_json, write_text
 from fewshot.search.outcome import Outcome, pareto, tied
-from fewshot.search.slots import TRIES, fills, lost_slots
-from fewshot.search.worker import Plan, best_trial, default_trial, done, outcome_of, reaches
+from fewshot.search.plan import Plan
+from fewshot.search.slots import TRIES
+from fewshot.search.verdict import best_trial, default_trial, done, outcome_of, reaches, trials_of
 from fewshot.versions import SCHEMA, versions
 
-STATES = {
+WORDS = {
     TrialState.COMPLETE: "done",
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
-
-
-def trials_of(study: optuna.Study) -> list[FrozenTrial]:
-    """The trial of every slot, in their order."""
-    filled: dict[int, FrozenTrial] = {}
-    for trial in study.get_trials(deepcopy=False):
-        if fills(trial) and trial.state != TrialState.WAITING:
-            filled.setdefault(trial.user_attrs["slot"], trial)
-    filled |= lost_slots(study)
-    return [filled[slot] for slot in sorted(filled)]
 
 
 def rows(study: optuna.Study, plan: Plan) -> list[dict[str, Any]]:
@@ -42,8 +33,8 @@ def rows(study: optuna.Study, plan: Plan) -> list[dict[str, Any]]:
     for trial in trials:
         slot = trial.user_attrs["slot"]
         outcome = outcomes.get(slot)
-        row: dict[str, Any] = {"trial": slot, "state": STATES[trial.state], "default": slot == 0}
-        row |= _marks(outcome, best, slot in front)
+        row: dict[str, Any] = {"trial": slot, "state": WORDS[trial.state], "default": slot == 0}
+        row |= _marks(slot, outcome, best, slot in front)
         row |= _figures(outcome) if outcome else {}
         row |= {"why": why(trial)}
         found.append(row | trial.params)
@@ -55,17 +46,17 @@ def rows(study: optuna.Study, plan: Plan) -> list[dict[str, Any]]:
 
 def why(trial: FrozenTrial) -> str:
     """Why a trial did not come to its end; empty where it did, or was pruned."""
-    if trial.user_attrs.get("died"):
+    if trial.user_attrs.get("died") and trial.state == TrialState.FAIL:
         return f"its worker died {TRIES} times"
     said: str = trial.user_attrs.get("stopped") or trial.user_attrs.get("error") or ""
     return said
 
 
-def _marks(outcome: Outcome | None, best: FrozenTrial | None, on_front: bool) -> dict[str, Any]:
+def _marks(slot: int, outcome: Outcome | None, best: FrozenTrial | None, on_front: bool) -> dict[str, Any]:
     if outcome is None or best is None:
         return {"best": False, "tied": False, "pareto": False}
-    winner = outcome_of(best)
-    return {"best": outcome == winner, "tied": tied(outcome, winner), "pareto": on_front}
+    same = slot == best.user_attrs["slot"]
+    return {"best": same, "tied": tied(outcome, outcome_of(best)), "pareto": on_front}
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:

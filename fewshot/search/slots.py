@@ -41,11 +41,16 @@ class Slots:
                 slot = self._next()
                 if slot is None:
                     return None
-                self._study.enqueue_trial(dict(self._fixed(slot)), user_attrs={"slot": slot})
+                self._study.enqueue_trial(self._values(slot), user_attrs={"slot": slot})
             trial = self._study.ask()
             if self._is_needed(trial.number):
                 return trial
             tell(self._study, trial.number, TrialState.FAIL)
+
+    def _values(self, slot: int) -> dict[str, Any]:
+        """What is not drawn: what the plan fixes, or what a trial that was broken off had drawn."""
+        before = [t for t in self._study.get_trials(deepcopy=False) if t.user_attrs.get("slot") == slot]
+        return dict(self._fixed(slot)) or (dict(before[-1].params) if before else {})
 
     def waiting(self) -> list[FrozenTrial]:
         """Trials that nobody works on yet."""
@@ -99,6 +104,6 @@ def lost_slots(study: optuna.Study) -> dict[int, FrozenTrial]:
     """Slots whose workers have died so often that they are given up, with the last trial of each."""
     dead: dict[int, list[FrozenTrial]] = {}
     for trial in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-        if trial.user_attrs.get("died"):
+        if trial.user_attrs.get("died") and "slot" in trial.user_attrs:
             dead.setdefault(trial.user_attrs["slot"], []).append(trial)
     return {slot: trials[-1] for slot, trials in dead.items() if len(trials) >= TRIES}

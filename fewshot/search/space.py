@@ -13,7 +13,6 @@ from fewshot.errors import InputError
 from fewshot.search.parameter import Parameter
 
 Config = Mapping[str, Any]
-SEARCHED = (*CLASSES, "training")
 
 
 class Space:

@@ -1,11 +1,13 @@
 """The trials of a search in Optuna's storage, which workers share."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
+import sqlalchemy
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -29,19 +31,41 @@ def open_storage(url: str) -> BaseStorage:
     """
     try:
         if url.endswith(JOURNAL) and "://" not in url:
-            Path(url).parent.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(url))
+            path = Path(url).resolve()  # its lock is a link to the path as given, read from elsewhere
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return JournalStorage(JournalFileBackend(str(path)))
         if "://" not in url:
             raise ValueError("no URL of a database")
-        options = {"connect_args": {"timeout": BUSY}} if url.startswith("sqlite") else {"pool_pre_ping": True}
-        return RDBStorage(url, engine_kwargs=options)
+        if url.startswith("sqlite"):
+            return _locking(RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY}}))
+        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
     except Exception as error:  # of the database's own driver: there is no common class
         raise InputError(
             "the storage cannot be opened",
             where="--storage",
-            got=f"{url}: {str(error).splitlines()[0]}",
+            got=f"{public(url)}: {str(error).splitlines()[0].replace(url, public(url))}",
             needed="sqlite:///FILE.db, the URL of a database whose driver is installed, or a FILE.journal",
         ) from error
+
+
+def _locking(storage: RDBStorage) -> RDBStorage:
+    """SQLite locks when it first writes; Optuna takes a waiting trial by reading it, then writing."""
+
+    def connected(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # sqlite3 begins no transactions of its own
+
+    def begun(connection: sqlalchemy.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    sqlalchemy.event.listen(storage.engine, "connect", connected)
+    sqlalchemy.event.listen(storage.engine, "begin", begun)
+    storage.engine.dispose()  # connections from before
+    return storage
+
+
+def public(url: str) -> str:
+    """A URL without its password."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)
 
 
 def open_study(
@@ -114,7 +138,7 @@ def make_sampler(settings: Search, slot: int, space: Space) -> BaseSampler:
                 needed="ranges",
                 fix="take --sampler tpe, or leave the choices out",
             )
-        return CmaEsSampler(seed=seed, n_startup_trials=2)
+        return CmaEsSampler(seed=seed, n_startup_trials=2, warn_independent_sampling=False)
     return RandomSampler(seed=seed)
 
 
@@ -124,6 +148,8 @@ def make_pruner(settings: Search, every: int) -> BasePruner:
     Jamieson, Talwalkar: Non-stochastic Best Arm Identification and Hyperparameter Optimization, 2016, in
     the asynchronous form of Li et al.: A System for Massively Parallel Hyperparameter Tuning, 2020 (halving).
     """
+    if settings.sampler == "cmaes":
+        return NopPruner()  # it learns from trials that come to their end
     if settings.pruner == "halving":
         return SuccessiveHalvingPruner(min_resource=every, reduction_factor=3)
     return MedianPruner(n_startup_trials=3, n_min_trials=3) if settings.pruner == "median" else NopPruner()

@@ -13,11 +13,14 @@ from fewshot.best import Validated
 from fewshot.comparison import Contestant
 from fewshot.config import build, parse_values, resolved
 from fewshot.errors import FewshotError
+from fewshot.evaluation import Evaluation, evaluate
 from fewshot.outer import Validation
+from fewshot.score import check_baseline
 from fewshot.search.outcome import Outcome
 from fewshot.training import Trainer
 
 BYTES = 4  # of a float32
+TIMED = 8  # validation tasks that are timed
 Told = Callable[[int, float], None]
 
 
@@ -48,19 +51,32 @@ def run_trial(config: Mapping[str, Any], title: str, told: Told) -> Outcome:
         raise FewshotError(
             "the validation loss is not finite", where=f"outer step {kept.step}", got=kept.loss
         )
+    timed = _timed(trainer)
     learned = Contestant("", parts.model, parts.algorithm).trainable_parameters
-    return Outcome(
+    outcome = Outcome(
         step=kept.step,
         tasks=Outcome.tasks_of(kept),
         priors=[result.episode.prior_loss for result in kept.results],
         baseline=baseline,
         episodes=_name_of_episodes(config, parts.validation),
         seconds=time.perf_counter() - started,
-        seconds_per_task=sum(result.seconds for result in kept.results) / len(kept.results),
+        seconds_per_task=timed,
         bytes=BYTES * learned,
         objective=trainer.objective(),
         config=_portable(resolved(parser, parsed, parts, trainer.resolved())),
     )
+    check_baseline(outcome.score.baseline_loss, "the validation episodes")
+    return outcome
+
+
+def _timed(trainer: Trainer) -> float:
+    """Seconds to adapt to a task and predict, once what is constant of its texts is known.
+
+    Validation itself computes that for the first trial and finds it for others.
+    """
+    settings = Evaluation(min(TIMED, trainer.validation.episodes), trainer.training.seed)
+    results = evaluate(trainer.family, trainer.model, trainer.algorithm, settings, side="valid")
+    return sum(result.seconds for result in results) / len(results)
 
 
 def _portable(text: str) -> str:

@@ -2,50 +2,23 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from fewshot.errors import FewshotError, InputError
+from fewshot.errors import FewshotError, InputError, UnwritableError
 from fewshot.search.alive import Pulse, here
-from fewshot.search.outcome import Outcome
-from fewshot.search.settings import Search, Target
+from fewshot.search.plan import Plan
 from fewshot.search.slots import Slots, tell
-from fewshot.search.space import Space
 from fewshot.search.study import make_sampler
 from fewshot.search.trial import run_trial
+from fewshot.search.verdict import is_late, is_over, reached
 
 WAIT = 0.5  # seconds between two looks, where others work on the last trials
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is searched.
-
-    Args:
-        base: the default configuration, in the form of `config.yaml`.
-        space: what varies.
-        settings: how, and until when.
-    """
-
-    base: Mapping[str, Any]
-    space: Space
-    settings: Search
-    points: tuple[Mapping[str, Any], ...] = field(default=())  # of a grid, by slot after the first
-
-    @property
-    def count(self) -> int | None:
-        """Trials, the default among them; None where the target or the budget ends the search."""
-        return 1 + len(self.points) if self.points else self.settings.most_trials()
-
-    def fixed(self, slot: int) -> Mapping[str, Any]:
-        """The values of a slot that are not drawn: the default configuration's, or a point of the grid."""
-        if slot == 0:
-            return self.space.default(self.base) or {}
-        return self.points[slot - 1] if self.points else {}
+# of the place where a trial runs, not of its settings: the worker ends, and the slot stays free
+OF_THE_PLACE = (UpdateFinishedTrialError, StorageInternalError, UnwritableError, OSError)
 
 
 class Worker:
@@ -54,7 +27,6 @@ class Worker:
     Args:
         study: shared with other workers.
         plan: what is searched.
-        deadline: gives the time (of `time.monotonic`) at which the budget is spent, infinite without one.
         say: is told of every finished trial.
         title: of the progress of a trial, with `{}` for its number; no bar where it is empty.
     """
@@ -63,20 +35,15 @@ class Worker:
         self,
         study: optuna.Study,
         plan: Plan,
-        deadline: float = float("inf"),
         say: Callable[[FrozenTrial], None] = lambda _: None,
         title: str = "",
     ) -> None:
-        self._study, self._plan, self._deadline, self._say, self._title = study, plan, deadline, say, title
+        self._study, self._plan, self._say, self._title = study, plan, say, title
         self._slots = Slots(study, plan.count, plan.fixed)
 
     def work(self) -> None:
-        """Takes trials until none is left, the target holds or the budget is spent.
-
-        Raises:
-            InputError: the default configuration does not work.
-        """
-        while not self._is_over():
+        """Takes trials until none is left, the target holds or the budget is spent."""
+        while not is_over(self._study, self._plan):
             trial = self._slots.take()
             if trial is not None:
                 self._try(trial)
@@ -85,25 +52,17 @@ class Worker:
             else:
                 return
 
-    def _is_over(self) -> bool:
-        study = self._study
-        return fatal(study) is not None or reached(study, self._plan) or self._is_late()
-
-    def _is_late(self) -> bool:
-        """Whether the budget has no time left but that of the final training."""
-        outcomes = [outcome_of(trial) for trial in self._study.get_trials(deepcopy=False) if done(trial)]
-        longest = max((each.seconds for each in outcomes), default=0.0)
-        return time.monotonic() + longest * self._plan.settings.final_rounds() >= self._deadline
-
     def _try(self, trial: optuna.Trial) -> None:
         storage, trial_id = self._study._storage, trial._trial_id
-        slot = trial.user_attrs["slot"]
-        trial.set_user_attr("worker", here())
         try:
+            trial.set_user_attr("worker", here())
             with Pulse(lambda count: storage.set_trial_user_attr(trial_id, "pulse", count)):
-                state, value = self._run(trial, slot)
+                state, value = self._run(trial, trial.user_attrs["slot"])
         except UpdateFinishedTrialError:
             return  # others have taken this worker for dead, and repeat the trial
+        except BaseException:  # stopped by the user, or by a full disk: no fault of the settings
+            tell(self._study, trial.number, TrialState.FAIL)
+            raise
         tell(self._study, trial.number, state, value)
         self._say(self._study.get_trials(deepcopy=False)[trial.number])
 
@@ -111,34 +70,35 @@ class Worker:
         """Runs a trial; its outcome or its error is recorded before its state."""
         self._study.sampler = make_sampler(self._plan.settings, slot, self._plan.space)
         config = self._config(trial, slot)
+        last = config["training"].get("steps", 0)
 
         def told(step: int, score: float) -> None:
             trial.report(score, step)
-            if slot == 0:  # what the others are measured by
+            falls_behind = trial.should_prune()  # asked of all: it notes how far each has come
+            if slot == 0 or step == last:  # what the others are measured by; and what has cost all it costs
                 return
             if why := self._why_stopped():
                 trial.set_user_attr("stopped", why)
-                raise optuna.TrialPruned
-            if trial.should_prune():
+            if why or falls_behind:
                 raise optuna.TrialPruned
 
         try:
             outcome = run_trial(config, self._title.format(slot), told)
+            trial.set_user_attr("outcome", outcome.plain())
+            return TrialState.COMPLETE, outcome.score.mean
         except optuna.TrialPruned:
             return TrialState.PRUNED, None
-        except UpdateFinishedTrialError:
+        except OF_THE_PLACE:
             raise
         except Exception as error:  # whatever goes wrong with these settings, others may work
             said = str(error) if isinstance(error, FewshotError) else f"{type(error).__name__}: {error}"
-            trial.set_user_attr("fatal", slot == 0 and isinstance(error, InputError))
             trial.set_user_attr("error", said)
+            trial.set_user_attr("fatal", slot == 0 and isinstance(error, InputError))
             return TrialState.FAIL, None
-        trial.set_user_attr("outcome", outcome.plain())
-        return TrialState.COMPLETE, outcome.score.mean
 
     def _why_stopped(self) -> str | None:
         """Why a trial that is under way need not go on."""
-        if time.monotonic() >= self._deadline:
+        if is_late(self._study, self._plan):
             return "the budget was spent"
         return "the target holds elsewhere" if reached(self._study, self._plan) else None
 
@@ -147,47 +107,3 @@ class Worker:
         if slot == 0 and self._plan.space.default(self._plan.base) is None:
             return self._plan.base
         return self._plan.space.config(self._plan.base, self._plan.space.draw(trial))
-
-
-def done(trial: FrozenTrial) -> bool:
-    """Whether a trial came to its end."""
-    return trial.state == TrialState.COMPLETE
-
-
-def outcome_of(trial: FrozenTrial) -> Outcome:
-    """What a trial that is done found."""
-    return Outcome(**trial.user_attrs["outcome"])
-
-
-def default_trial(study: optuna.Study) -> FrozenTrial | None:
-    """The trial of the default configuration, once it is done."""
-    trials = study.get_trials(deepcopy=False)
-    return next((trial for trial in trials if done(trial) and trial.user_attrs["slot"] == 0), None)
-
-
-def best_trial(study: optuna.Study, target: Target | None) -> FrozenTrial | None:
-    """The trial with the lowest score, of those that reach the target if any does; the first of equals."""
-    trials = [trial for trial in study.get_trials(deepcopy=False) if done(trial)]
-    good = [trial for trial in trials if target and reaches(outcome_of(trial), target)]
-    return min(good or trials, key=lambda trial: (trial.value, trial.user_attrs["slot"]), default=None)
-
-
-def reaches(outcome: Outcome, target: Target) -> bool:
-    """Whether the 95% interval over the validation tasks lies on the good side of the target."""
-    _, low, high = outcome.interval(target.metric)
-    return target.holds(low, high)
-
-
-def fatal(study: optuna.Study) -> str | None:
-    """What is wrong with the default configuration, if anything is."""
-    trials = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-    return next((trial.user_attrs["error"] for trial in trials if trial.user_attrs.get("fatal")), None)
-
-
-def reached(study: optuna.Study, plan: Plan) -> bool:
-    """Whether a trial is good enough, and the default one is done, which it is compared with."""
-    target = plan.settings.goal()
-    best = best_trial(study, target)
-    if target is None or best is None or default_trial(study) is None:
-        return False
-    return reaches(outcome_of(best), target)

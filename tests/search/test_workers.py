@@ -21,12 +21,14 @@ from fewshot.search import alive, worker
 from fewshot.search.alive import Watch
 from fewshot.search.outcome import Outcome
 from fewshot.search.parameter import Parameter
-from fewshot.search.results import rows, trials_of
+from fewshot.search.plan import Plan
+from fewshot.search.results import rows
 from fewshot.search.settings import Search
 from fewshot.search.slots import TRIES
 from fewshot.search.space import Space
 from fewshot.search.study import make_pruner, open_storage, open_study
-from fewshot.search.worker import Plan, Worker, best_trial, default_trial, done, fatal
+from fewshot.search.verdict import best_trial, default_trial, done, fatal, hopeless, outcome_of, trials_of
+from fewshot.search.worker import Worker
 
 TRIALS = 24
 SPACE = Space([Parameter("training.lr", "training.lr", FloatDistribution(1e-3, 1.0, log=True), {})])
@@ -231,23 +233,86 @@ def test_a_default_that_does_not_work_ends_the_search(tmp_path: Path, run: Calla
     assert len(study.get_trials()) == 1
 
 
+def test_trials_that_all_fail_with_the_same_words_end_the_search(
+    tmp_path: Path, run: Callable[[Run], None]
+) -> None:
+    def failing(config: Mapping[str, Any], title: str, told: Callable[[int, float], None]) -> Outcome:
+        raise FewshotError("no more memory")
+
+    run(failing)
+    study = study_at(tmp_path)
+    Worker(study, plan(trials=None, target="recall=0.9")).work()
+    assert hopeless(study) == "no more memory"
+    assert len(trials_of(study)) == 5
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("no space left")])
+def test_a_trial_that_is_broken_off_is_repeated_with_its_settings(
+    error: BaseException, tmp_path: Path, run: Callable[[Run], None]
+) -> None:
+    drawn: list[float] = []
+
+    def broken(config: Mapping[str, Any], title: str, told: Callable[[int, float], None]) -> Outcome:
+        drawn.append(config["training"]["lr"])
+        if len(drawn) in (2, 3, 4, 5):
+            raise error
+        return quick(config, title, told)
+
+    run(broken)
+    for _ in range(4):
+        with pytest.raises(type(error)):
+            Worker(study_at(tmp_path), plan(trials=2, sampler="tpe")).work()
+    Worker(study_at(tmp_path), plan(trials=2, sampler="tpe")).work()
+    assert [row["state"] for row in rows(study_at(tmp_path), plan())] == ["done", "done"]
+    assert len(set(drawn[1:])) == 1
+
+
+def test_a_trial_without_a_slot_stands_in_nobodys_way(tmp_path: Path, run: Callable[[Run], None]) -> None:
+    study = study_at(tmp_path)
+    study.ask().set_user_attr("worker", alive.here() | {"since": 0.0})
+    Worker(study, plan(trials=2)).work()
+    assert list(by_slot(study)) == [0, 1]
+
+
+def test_a_search_that_has_ended_keeps_its_best(done_study: optuna.Study, run: Callable[[Run], None]) -> None:
+    done_study.set_user_attr("ended", {"why": "the budget is spent", "best": 3})
+    Worker(done_study, plan(trials=20)).work()
+    assert len(trials_of(done_study)) == 8
+    best = best_trial(done_study, None)
+    assert best is not None
+    assert best.user_attrs["slot"] == 3
+
+
+def test_the_target_does_not_wait_for_a_default_that_fails(
+    tmp_path: Path, run: Callable[[Run], None]
+) -> None:
+    def failing(config: Mapping[str, Any], title: str, told: Callable[[int, float], None]) -> Outcome:
+        if config["training"]["lr"] == 0.1:
+            raise FewshotError("the loss is not finite")
+        return quick(config, title, told)
+
+    run(failing)
+    study = study_at(tmp_path)
+    Worker(study, plan(trials=None, target="score=10")).work()
+    assert [row["state"] for row in rows(study, plan())] == ["failed", "done"]
+
+
 def test_the_target_ends_the_search(tmp_path: Path, run: Callable[[Run], None]) -> None:
     study = study_at(tmp_path)
     Worker(study, plan(trials=None, target="score=0.4")).work()
     best = best_trial(study, Search(target="score=0.4").goal())
     assert best is not None
-    outcomes = [worker.outcome_of(trial).score.high for trial in trials_of(study)]
+    outcomes = [outcome_of(trial).score.high for trial in trials_of(study)]
     assert outcomes[-1] <= 0.4
     assert all(high > 0.4 for high in outcomes[1:-1])
 
 
 def test_the_budget_keeps_time_for_the_final_training(tmp_path: Path, run: Callable[[Run], None]) -> None:
     study = study_at(tmp_path)
-    settings = plan(trials=None, budget="1h", seeds=3)
-    late = time.monotonic() + 6.5  # six trainings of the second that a trial says it took, and a little
-    Worker(study, settings, late).work()
-    spent = late - time.monotonic()
-    assert 5 < spent <= 6.1
+    late = time.time() + 6.8  # six trainings of the second that a trial says it took, and a little
+    study.set_user_attr("deadline", late)
+    Worker(study, plan(trials=None, budget="1h", seeds=3)).work()
+    assert 5 < late - time.time() <= 6.1
     assert len(trials_of(study)) >= 1
 
 
@@ -260,7 +325,8 @@ def test_a_spent_budget_stops_a_trial_under_way(tmp_path: Path, run: Callable[[R
         return Outcome(**found.plain() | {"seconds": 0.0})
 
     run(long)
-    Worker(study, plan(trials=None, budget="1h"), time.monotonic() + 0.8).work()
+    study.set_user_attr("deadline", time.time() + 0.8)
+    Worker(study, plan(trials=None, budget="1h")).work()
     last = rows(study, plan())[-1]
     assert (last["state"], last["why"]) == ("pruned", "the budget was spent")
 
@@ -324,6 +390,28 @@ def test_trials_of_another_program_are_refused(tmp_path: Path) -> None:
     optuna.create_study(storage=url, study_name="search").ask()
     with pytest.raises(InputError, match="got:    trials of another program"):
         study_at(tmp_path)
+
+
+def test_a_password_is_not_printed() -> None:
+    with pytest.raises(InputError) as error:
+        open_storage("nonsense://me:secret@host/name")
+    assert "secret" not in str(error.value)
+    assert "nonsense://me:***@host/name" in str(error.value)
+
+
+def test_a_journal_locks_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    links: list[str] = []
+    link = os.symlink
+
+    def note(target: str, *rest: Any) -> None:
+        links.append(target)
+        link(target, *rest)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "symlink", note)
+    storage = open_storage("sub/trials.journal")
+    open_study(storage, "search", {"seed": 0}, make_pruner(plan().settings, 1))
+    assert set(links) == {str(tmp_path / "sub" / "trials.journal")}
 
 
 @pytest.mark.parametrize("url", ["trials.txt", "nonsense://host/name", "sqlite:////no/such/folder/trials.db"])
