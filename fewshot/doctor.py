@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,11 +100,15 @@ def _attention() -> list[Finding]:
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32  # flash attention has no float32 on a GPU
     found = []
     for kernel in (SDPBackend.MATH, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION):
-        x = torch.ones(1, 1, 4, 8, device=device, requires_grad=True)
+        x = torch.ones(1, 1, 4, 8, device=device, dtype=dtype, requires_grad=True)
         try:
-            with sdpa_kernel(kernel):
+            with (
+                sdpa_kernel(kernel),
+                warnings.catch_warnings(action="ignore"),
+            ):  # they say why it does not run
                 out = torch.nn.functional.scaled_dot_product_attention(x, x, x).sum()
             (once,) = torch.autograd.grad(out, [x], create_graph=True)
             order = "first order"
