@@ -1,7 +1,6 @@
 """The command `fewshot search`."""
 
 import contextlib
-import itertools
 import json
 import shutil
 import signal
@@ -14,14 +13,13 @@ from typing import Any
 import optuna
 from jsonargparse import ArgumentParser
 
-from fewshot.config import GROUPS, command_parser, parse, parse_values, values
+from fewshot.config import command_parser, parse, values
 from fewshot.errors import InputError
 from fewshot.search.lead import STATES, TRIALS, Job, lead
 from fewshot.search.plan import Plan
-from fewshot.search.reading import read_space
+from fewshot.search.planning import make_plan
 from fewshot.search.settings import Search
-from fewshot.search.space import Space
-from fewshot.search.study import make_pruner, make_sampler, open_storage, open_study
+from fewshot.search.study import make_pruner, open_storage, open_study
 from fewshot.search.worker import Worker
 
 SEARCH = """Search settings and select models: train, validate, adjust, until it is good enough.
@@ -43,7 +41,7 @@ def search(arguments: Sequence[str]) -> int:
     out = Path(parsed.out)
     settings = Search(**{field.name: parsed[field.name] for field in fields(Search)})
     base = values(parser, parsed)
-    plan = _plan(base, parsed.search, settings)
+    plan = make_plan(base, parsed.search, settings)
     _check_workers(settings, parsed.config)
     if not parsed.join:
         _check_out(out)
@@ -99,90 +97,6 @@ def _parser() -> ArgumentParser:
 def _with_default(arguments: Sequence[str]) -> list[str]:
     named = any(word.partition("=")[0] in ("--config", "--search") for word in arguments)
     return list(arguments) if named else ["--config", str(DEFAULT), *arguments]
-
-
-def _plan(base: Mapping[str, Any], content: Mapping[str, Any], settings: Search) -> Plan:
-    """What is searched, checked.
-
-    Raises:
-        InputError: a space that does not work, a search without validation.
-    """
-    _check_groups(base)
-    if base["validation"]["every"] < 1:
-        raise InputError(
-            "a search needs validation",
-            where="validation.every",
-            got=0,
-            needed="1 or more: trials are judged by it",
-        )
-    space = read_space(content, base)
-    _check_values(space, base)
-    make_sampler(settings, 0, space)
-    default = space.default(base)
-    if settings.sampler == "cmaes" and default is None:
-        raise InputError(
-            "the default lies outside of the space, and CMA-ES learns from it",
-            where="--sampler cmaes",
-            needed="ranges that contain the values of the default configuration",
-            fix="widen them, or take --sampler tpe",
-        )
-    if settings.target and base["validation"]["episodes"] < 2:
-        raise InputError(
-            "one validation episode has no interval for the target to hold with",
-            where="validation.episodes",
-            got=base["validation"]["episodes"],
-            needed="2 or more",
-        )
-    points = None
-    if settings.sampler == "grid":
-        points = tuple(point for point in space.grid() if point != default)  # that is trial 0
-    if points is not None and settings.trials is not None:
-        raise InputError(
-            "a grid has its own number of trials",
-            where="--trials",
-            got=settings.trials,
-            needed=f"all {len(points)} combinations",
-            fix="leave --trials out, or take --sampler random",
-        )
-    return Plan(base, space, settings, points)
-
-
-def _check_groups(config: Mapping[str, Any]) -> None:
-    """Refuses settings that are out of range, before anything is written."""
-    for name, group in GROUPS.items():
-        group(**config[name])
-
-
-def _check_values(space: Space, base: Mapping[str, Any]) -> None:
-    """Tries the ends of every range and every choice on the parser.
-
-    Raises:
-        InputError: values of the wrong type, all at once.
-    """
-    wrong = []
-    for parameter in space.parameters:
-        names = parameter.choices or parameter.ends()
-        group, having = parameter.when or ("", {""})
-        for name, owner in itertools.product(names, sorted(having)):
-            chosen = {group: owner, parameter.name: name} if owner else {parameter.name: name}
-            try:
-                config = space.config(base, space.needed(chosen) | chosen)
-                parse_values(config)
-                _check_groups(config)
-            except InputError as error:
-                wrong.append(f"{parameter.name}: {parameter.value(name)!r}: {_got(error)}")
-    if wrong:
-        raise InputError(
-            "the search space has values that their arguments do not take",
-            where="search",
-            got="".join(f"\n    {line}" for line in wrong),
-            needed="values of the type that `fewshot search --help` shows",
-        )
-
-
-def _got(error: InputError) -> str:
-    lines = [line.strip() for line in str(error).splitlines()]
-    return next((line.removeprefix("got:").strip() for line in lines if line.startswith("got:")), lines[0])
 
 
 def _check_out(out: Path) -> None:

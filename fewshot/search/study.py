@@ -11,13 +11,14 @@ import sqlalchemy
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from fewshot.errors import InputError, listing
 from fewshot.search.settings import Search
 from fewshot.search.space import Space
 
 BUSY = 60  # seconds that a worker waits for another one's write
+GRACE = 10  # seconds after which the lock of a worker that died while writing to a journal is broken
 JOURNAL = ".journal"
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -33,7 +34,8 @@ def open_storage(url: str) -> BaseStorage:
         if url.endswith(JOURNAL) and "://" not in url:
             path = Path(url).resolve()  # its lock is a link to the path as given, read from elsewhere
             path.parent.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(str(path)))
+            lock = JournalFileSymlinkLock(str(path), grace_period=GRACE)
+            return JournalStorage(JournalFileBackend(str(path), lock))
         if "://" not in url:
             raise ValueError("no URL of a database")
         if url.startswith("sqlite"):
