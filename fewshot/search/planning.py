@@ -65,7 +65,7 @@ def _points(space: Space, default: Config | None, settings: Search) -> tuple[Con
             "a grid has its own number of trials",
             where="--trials",
             got=settings.trials,
-            needed=f"all {len(points)} combinations",
+            needed=f"the {len(points)} combinations beside the default",
             fix="leave --trials out, or take --sampler random",
         )
     return points

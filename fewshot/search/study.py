@@ -1,6 +1,7 @@
 """The trials of a search in Optuna's storage, which workers share."""
 
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from fewshot.errors import InputError, listing
 from fewshot.search.settings import Search
 from fewshot.search.space import Space
 
+TRIES = 10  # at a database whose tables are just being made
 BUSY = 60  # seconds that a worker waits for another one's write
 GRACE = 10  # seconds after which the lock of a worker that died while writing to a journal is broken
 JOURNAL = ".journal"
@@ -39,8 +41,8 @@ def open_storage(url: str) -> BaseStorage:
         if "://" not in url:
             raise ValueError("no URL of a database")
         if url.startswith("sqlite"):
-            return _locking(RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY}}))
-        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+            return _locking(_with_tables(url, {"connect_args": {"timeout": BUSY}}))
+        return _with_tables(url, {"pool_pre_ping": True})
     except Exception as error:  # of the database's own driver: there is no common class
         raise InputError(
             "the storage cannot be opened",
@@ -48,6 +50,19 @@ def open_storage(url: str) -> BaseStorage:
             got=f"{public(url)}: {str(error).splitlines()[0].replace(url, public(url))}",
             needed="sqlite:///FILE.db, the URL of a database whose driver is installed, or a FILE.journal",
         ) from error
+
+
+def _with_tables(url: str, options: Mapping[str, Any]) -> RDBStorage:
+    """The database with its tables, which another worker may be making at the same moment."""
+    for left in reversed(range(TRIES)):
+        try:
+            return RDBStorage(url, engine_kwargs=dict(options))
+        except sqlalchemy.exc.DBAPIError as error:
+            made_meanwhile = isinstance(error, sqlalchemy.exc.IntegrityError) or "exist" in str(error)
+            if not made_meanwhile or not left:
+                raise
+            time.sleep(0.2)
+    raise AssertionError("the last try returns or raises")
 
 
 def _locking(storage: RDBStorage) -> RDBStorage:

@@ -471,3 +471,18 @@ def test_a_worker_taken_for_dead_leaves_its_trial_to_others(
     Worker(study, plan(trials=1)).work()
     assert [trial.state for trial in study.get_trials()] == [TrialState.FAIL, TrialState.COMPLETE]
     assert len(tries) == 2
+
+
+def test_workers_may_open_a_new_storage_at_the_same_moment(tmp_path: Path) -> None:
+    children = []
+    for _ in range(4):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                study_at(tmp_path)
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
