@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fewshot.cli import main
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.lora_settings import Lora
@@ -15,6 +16,7 @@ from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import episodes
 
 LearnerMaker = Callable[..., LoraEncoder]
+Cli = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +47,17 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
         torch.manual_seed(0)
         transformers.BertModel(config).save_pretrained(folder)
     return str(folder)
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs a command in this process: exit code, standard output, standard error."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        code = main([str(word) for word in words])
+        return code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import inspect
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Cli
 from jsonargparse import ArgumentParser
 
 from fewshot.algorithms.algorithms import ALGORITHMS
@@ -15,23 +15,11 @@ from fewshot.cli import main
 from fewshot.config import add_parts, parse
 from fewshot.versions import version_of
 
-Cli = Callable[..., tuple[int, str, str]]
 SMALL = [
     "--family.way=3", "--family.shot=2", "--family.queries=2", "--family.mentions=3",
     "--training.steps=2", "--training.meta_batch=2", "--validation.every=1", "--validation.episodes=2",
     "--evaluation.episodes=3", "--algorithm.inner_steps=2",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command in this process: exit code, standard output, standard error."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        code = main([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -31,13 +31,23 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("options", nargs=argparse.REMAINDER, help="of fewshot search, after --")
     given = parser.parse_args(list(arguments))
     words = ["search", *(word for word in given.options if word != "--")]
-    out = Path(words[words.index("--out") + 1])
+    out = _out(words, parser)
     started = time.monotonic()
     code = fewshot(words)
     spent = _spent(out, time.monotonic() - started)
     if code == 0:
         _keep(out, given.folder, words, spent)
     return code
+
+
+def _out(words: Sequence[str], parser: argparse.ArgumentParser) -> Path:
+    """The folder of the search."""
+    asked = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    asked.add_argument("--out", type=Path)
+    out = asked.parse_known_args(list(words))[0].out
+    if out is None:
+        parser.error("--out is missing among the options of fewshot search")
+    return Path(out)
 
 
 def _spent(out: Path, seconds: float) -> float:
@@ -52,8 +62,10 @@ def _spent(out: Path, seconds: float) -> float:
 def _keep(out: Path, folder: Path, words: Sequence[str], seconds: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in KEPT:
-        shutil.copyfile(out / name, folder / name)
-    shutil.copytree(out / "plots", folder / "plots", dirs_exist_ok=True)
+        if (out / name).exists():  # a default that fails has no configuration, few trials have no plots
+            shutil.copyfile(out / name, folder / name)
+    if (out / "plots").exists():
+        shutil.copytree(out / "plots", folder / "plots", dirs_exist_ok=True)
     content = json.loads((out / "search.json").read_text(encoding="utf-8"))
     about = {"command": shlex.join(["fewshot", *words]), "minutes": seconds / 60}
     write_json(

@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.readme import table_command
 from fewshot.errors import InputError
+from fewshot.report.search import tested_lines
 
 MARK = "search"
 FIGURES = ("score", "accuracy", "recall", "f1")
@@ -81,20 +82,7 @@ def _importance(content: Row) -> str:
 
 
 def _test(content: Row) -> str:
-    test = content["test"]
-    names = [name for name in ("best", "default") if name in test]
-    body = [[name, *(_cell(test[name][metric], metric) for metric in FIGURES)] for name in names]
-    if test.get("difference"):
-        cells = (_cell(test["difference"][metric], metric, "+") for metric in FIGURES)
-        body.append(["best - default, paired", *cells])
-    return _table(["test", *FIGURES], body)
-
-
-def _cell(figure: Mapping[str, Any], metric: str, sign: str = "") -> str:
-    low, high = figure["ci95"]
-    if metric == "score":
-        return f"{figure['mean']:{sign}.3f} ± {(high - low) / 2:.3f}"
-    return f"{100 * figure['mean']:{sign}.1f} ± {50 * (high - low):.1f}"
+    return _table(["test", *FIGURES], tested_lines(content["test"], FIGURES))
 
 
 def _note(content: Row) -> str:

@@ -43,7 +43,7 @@ def _trials(content: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Ta
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "" else "right", no_wrap=column != "")
     for row in sorted(rows, key=lambda row: (row.get("score") is None, row.get("score") or 0.0)):
-        table.add_row(str(row["trial"]), *_figures(row), _marks(row, content))
+        table.add_row(str(row["trial"]), *_figures(row), _marks(row))
     return table
 
 
@@ -59,7 +59,7 @@ def _figures(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _marks(row: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+def _marks(row: Mapping[str, Any]) -> str:
     named = ("best", "default", "tied", "pareto")
     marks = [name for name in named if row[name] and not (name == "tied" and row["best"])]
     state = [] if row["state"] == "done" else [row["state"], row["why"].splitlines()[0] if row["why"] else ""]
@@ -73,15 +73,24 @@ def _test(content: Mapping[str, Any]) -> Table:
     table = Table(title=f"the test side, drawn from once: {episodes} episodes, mean of {seeds} trainings")
     for column in ("settings", "accuracy", "recall", "F1", "score"):
         table.add_column(column, justify="left" if column == "settings" else "right", no_wrap=True)
-    for name in names:
-        table.add_row(name, *(_cell(test[name][metric], metric) for metric in METRICS))
-    if test.get("difference"):
-        cells = (_cell(test["difference"][metric], metric, "+") for metric in METRICS)
-        table.add_row("best - default, paired", *cells)
+    for line in tested_lines(test, ("accuracy", "recall", "f1", "score")):
+        table.add_row(*line)
     return table
 
 
-METRICS = ("accuracy", "recall", "f1", "score")
+def tested_lines(test: Mapping[str, Any], metrics: Sequence[str]) -> list[list[str]]:
+    """The lines of a table of what the test side said: the best, the default, their paired difference.
+
+    Args:
+        test: of `search.json`.
+        metrics: a column each.
+    """
+    names = [name for name in ("best", "default") if name in test]
+    lines = [[name, *(_cell(test[name][metric], metric) for metric in metrics)] for name in names]
+    if test.get("difference"):
+        cells = [_cell(test["difference"][metric], metric, "+") for metric in metrics]
+        lines.append(["best - default, paired", *cells])
+    return lines
 
 
 def _cell(figure: Mapping[str, Any], metric: str, sign: str = "") -> str:

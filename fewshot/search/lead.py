@@ -1,6 +1,5 @@
 """The loop: search until it is good enough, train the best settings finally, test once."""
 
-import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -98,12 +97,8 @@ def _finish(job: Job) -> None:
     draw(job.out / "plots", job.study, job.plan)
     finals = _finals(job, best)
     train_finally(finals, settings.workers, f"{ended}; final trainings")
-    write(job.out, job.study, job.plan, ended, tested(finals))
-    print_search(
-        json.loads((job.out / "search.json").read_text(encoding="utf-8")),
-        rows(job.study, job.plan),
-        Console(),
-    )
+    content = write(job.out, job.study, job.plan, ended, tested(finals))
+    print_search(content, rows(job.study, job.plan), Console())
     Console().print(f"written to {job.out}", soft_wrap=True, highlight=False, markup=False)
 
 

@@ -99,7 +99,7 @@ def content(
         ended: why the search ended; None while it goes on.
         test: what the test side said, once it was drawn from.
     """
-    target, best, first = plan.settings.goal(), None, default_trial(study)
+    target, first = plan.settings.goal(), default_trial(study)
     best = best_trial(study, target)
     lines = rows(study, plan)
     states = [line["state"] for line in lines]
@@ -128,8 +128,8 @@ def _summary(trial: FrozenTrial) -> dict[str, Any]:
 
 def write(
     folder: Path, study: optuna.Study, plan: Plan, ended: str | None, test: Mapping[str, Any] | None
-) -> None:
-    """Writes all files but the plots; each is whole at every moment."""
+) -> dict[str, Any]:
+    """Writes all files but the plots, each whole at every moment; returns the content of `search.json`."""
     lines = rows(study, plan)
     if lines:
         write_csv(folder / "trials.csv", lines)
@@ -137,4 +137,6 @@ def write(
     for name, trial in (("best", best), ("default", first)):
         if trial is not None:
             write_text(folder / f"{name}.yaml", outcome_of(trial).config)
-    write_json(folder / "search.json", content(study, plan, ended, test))
+    found = content(study, plan, ended, test)
+    write_json(folder / "search.json", found)
+    return found

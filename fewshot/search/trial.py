@@ -15,7 +15,6 @@ from fewshot.config import build, parse_values, resolved
 from fewshot.errors import FewshotError
 from fewshot.evaluation import Evaluation, evaluate
 from fewshot.outer import Validation
-from fewshot.score import check_baseline
 from fewshot.search.outcome import Outcome
 from fewshot.training import Trainer
 
@@ -47,13 +46,13 @@ def run_trial(config: Mapping[str, Any], title: str, told: Told) -> Outcome:
 
     kept = trainer.train(validated)
     assert kept is not None, "a search validates"
-    if not math.isfinite(kept.loss):
+    if not math.isfinite(kept.score(baseline).mean):  # of an algorithm without training it was not told
         raise FewshotError(
             "the validation loss is not finite", where=f"outer step {kept.step}", got=kept.loss
         )
     timed = _timed(trainer)
     learned = Contestant("", parts.model, parts.algorithm).trainable_parameters
-    outcome = Outcome(
+    return Outcome(
         step=kept.step,
         tasks=Outcome.tasks_of(kept),
         priors=[result.episode.prior_loss for result in kept.results],
@@ -65,8 +64,6 @@ def run_trial(config: Mapping[str, Any], title: str, told: Told) -> Outcome:
         objective=trainer.objective(),
         config=_portable(resolved(parser, parsed, parts, trainer.resolved())),
     )
-    check_baseline(outcome.score.baseline_loss, "the validation episodes")
-    return outcome
 
 
 def _timed(trainer: Trainer) -> float:

@@ -7,17 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from conftest import Cli
 
-from fewshot.cli import main
 from fewshot.search.study import open_storage
 
-Cli = Callable[..., tuple[int, str, str]]
 SEARCHED = """
 family: {class_path: Attributes, init_args: {way: 3, shot: 2, queries: 2, mentions: 3}}
 model: {class_path: LoraEncoder, init_args: {backbone: BACKBONE, lora: {rank: 4}}}
@@ -29,17 +27,6 @@ search:
   training.lr: [1e-4, 1e-2, log]
   model.lora.rank: {choices: [2, 4]}
 """
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command in this process: exit code, standard output, standard error."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        code = main([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -74,27 +74,43 @@ def by_slot(study: optuna.Study) -> dict[int, tuple[str, Mapping[str, Any]]]:
     return {trial.user_attrs["slot"]: (trial.state.name, trial.params) for trial in trials_of(study)}
 
 
+def forked(work: Callable[[], object]) -> int:
+    """A process of its own that does this; it exits with 1 where that fails."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+def ended(child: int) -> int:
+    """Waits for a process; its exit code, negative for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 def killed_worker(folder: Path, kind: str, seconds: float, slow: float) -> None:
     """A worker in a process of its own, killed some time after it has begun its first trial."""
     begun, tell = os.pipe()
-    child = os.fork()
-    if child == 0:
 
-        def trial(config: Mapping[str, Any], title: str, told: Callable[[int, float], None]) -> Outcome:
-            os.write(tell, b".")
-            time.sleep(slow)
-            return quick(config, title, told)
+    def trial(config: Mapping[str, Any], title: str, told: Callable[[int, float], None]) -> Outcome:
+        os.write(tell, b".")
+        time.sleep(slow)
+        return quick(config, title, told)
 
+    def work() -> None:
         vars(worker)["run_trial"] = trial
-        try:
-            Worker(study_at(folder, kind), plan(trials=TRIALS)).work()
-        finally:
-            os.write(tell, b".")
-            os._exit(0)
+        Worker(study_at(folder, kind), plan(trials=TRIALS)).work()
+        os.write(tell, b".")
+
+    child = forked(work)
     select.select([begun], [], [], 60)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    ended(child)
     os.close(begun)
     os.close(tell)
 
@@ -163,17 +179,8 @@ def test_more_trials_go_on_where_fewer_have_ended(done_study: optuna.Study, tmp_
 
 
 def test_two_workers_make_every_trial_once(tmp_path: Path, run: Callable[[Run], None]) -> None:
-    children = []
-    for _ in range(2):
-        child = os.fork()
-        if child == 0:
-            try:
-                Worker(study_at(tmp_path), plan(trials=12)).work()
-            finally:
-                os._exit(0)
-        children.append(child)
-    for child in children:
-        os.waitpid(child, 0)
+    children = [forked(lambda: Worker(study_at(tmp_path), plan(trials=12)).work()) for _ in range(2)]
+    assert [ended(child) for child in children] == [0, 0]
     study = study_at(tmp_path)
     complete = [
         trial.user_attrs["slot"] for trial in study.get_trials() if trial.state == TrialState.COMPLETE
@@ -191,13 +198,7 @@ def test_settings_whose_workers_die_again_and_again_are_given_up(
 
     run(deadly)
     for _ in range(3 * TRIES):
-        child = os.fork()
-        if child == 0:
-            try:
-                Worker(study_at(tmp_path), plan(trials=6)).work()
-            finally:
-                os._exit(0)
-        os.waitpid(child, 0)
+        ended(forked(lambda: Worker(study_at(tmp_path), plan(trials=6)).work()))
     study = study_at(tmp_path)
     given_up = [row for row in rows(study, plan(trials=6)) if row["why"] == f"its worker died {TRIES} times"]
     assert given_up
@@ -435,10 +436,8 @@ def test_a_process_of_this_machine_is_looked_up() -> None:
     own = alive.here()
     assert not Watch().is_dead(trial_of(own, 0))
     assert Watch().is_dead(trial_of(own | {"since": own["since"] - 100}, 0))  # its number, another process
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
+    child = forked(lambda: None)
+    ended(child)
     assert Watch().is_dead(trial_of(own | {"pid": child}, 0))
 
 
@@ -474,15 +473,5 @@ def test_a_worker_taken_for_dead_leaves_its_trial_to_others(
 
 
 def test_workers_may_open_a_new_storage_at_the_same_moment(tmp_path: Path) -> None:
-    children = []
-    for _ in range(4):
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                study_at(tmp_path)
-                code = 0
-            finally:
-                os._exit(code)
-        children.append(child)
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
+    children = [forked(lambda: study_at(tmp_path)) for _ in range(4)]
+    assert [ended(child) for child in children] == [0] * 4
