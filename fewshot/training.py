@@ -17,6 +17,7 @@ from fewshot.data.split import SIDES
 from fewshot.engine import Engine
 from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
+from fewshot.log import Log
 from fewshot.loop import OuterLoop
 from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
@@ -27,7 +28,6 @@ from fewshot.tasks.family import TaskFamily, episodes
 from fewshot.transfer import MultiTaskStart
 
 TRANSFER = "multi-task"  # a stage of the training
-LAST = 10  # steps that an objective is the mean of
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Trainer:
         self._data: dict[str, Any] | None = None
         self._said: list[str] | None = None  # what the parts said when they were prepared
         self._title, self._skipped = title, 0
-        self._objectives: dict[str, list[float | None]] = {}  # by stage, of every step
+        self.log = Log(self._folder)
         self._trains = algorithm.trainable and training.steps > 0
         at_once = training.tasks_at_once
         tasks = training.meta_batch if at_once == "auto" else min(at_once, training.meta_batch)
@@ -131,14 +131,6 @@ class Trainer:
     def _most_at_once(self) -> int | None:
         """The most tasks of a chunk, to be measured; None where their number is given."""
         return self.training.meta_batch if self.training.tasks_at_once == "auto" else None
-
-    def objective(self) -> dict[str, float]:
-        """J(theta) of each stage of the training, the mean of its last steps; see `fewshot.score`."""
-        ends = {
-            stage: [value for value in values[-LAST:] if value is not None]
-            for stage, values in self._objectives.items()
-        }
-        return {stage: sum(values) / len(values) for stage, values in ends.items() if values}
 
     def resolved(self) -> dict[str, Any]:
         """Settings of the outer loop given as 'auto', and what they became."""
@@ -201,7 +193,7 @@ class Trainer:
         steps = self.training.multitask_steps
         with Progress("multi-task training" if steps else "", steps) as progress:
             for line in self._start.lines():
-                self._log({"stage": TRANSFER} | line)
+                self.log.add({"stage": TRANSFER} | line)
                 progress.advance(1, _said_of(line))
         self._skipped += self._start.skipped
 
@@ -223,7 +215,7 @@ class Trainer:
                     kept = found if self._take(found, best, loop.parameters) else kept
                     line |= found.line(self.validation.baseline_loss)
                     progress.say(f"step {step}: validation accuracy {line['valid_accuracy']:.3f}")
-                self._log(line)
+                self.log.add(line)
                 progress.advance(1, _said_of(line))
                 if "skipped" in line:
                     progress.say(f"step {step} is skipped, not finite: {line['skipped']}")
@@ -244,18 +236,13 @@ class Trainer:
             save_tensors(self._folder.path / "checkpoints" / "best.safetensors", best.values)
         return better
 
-    def _log(self, line: dict[str, Any]) -> None:
-        self._objectives.setdefault(line.get("stage", "meta-training"), []).append(line.get("objective"))
-        if self._folder:
-            self._folder.log(line)
-
     def _finish(self, results: list[TaskResult], kept: Validated | None, seconds: float) -> Run:
         baseline = self.validation.baseline_loss
         summary = RunFolder.summary(
             results, self.evaluation.seed, self.model, self.algorithm, seconds, baseline
         )
         summary["skipped_steps"] = self._skipped
-        summary["objective"] = self.objective()
+        summary["objective"] = self.log.objective()
         summary["validation"] = kept and kept.line(baseline) | {"step": kept.step}
         path = self._folder.path if self._folder else None
         if path:

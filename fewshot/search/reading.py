@@ -9,7 +9,7 @@ from typing import Any
 
 from fewshot.algorithms.algorithms import BASELINES
 from fewshot.choice import CLASSES
-from fewshot.config import constructor_arguments
+from fewshot.complaints import constructor_arguments
 from fewshot.errors import InputError, nearest
 from fewshot.outer import Training
 from fewshot.search.parameter import Condition, Parameter, WrongParameter, read_parameter

@@ -61,7 +61,7 @@ def run_trial(config: Mapping[str, Any], title: str, told: Told) -> Outcome:
         seconds=time.perf_counter() - started,
         seconds_per_task=timed,
         bytes=BYTES * learned,
-        objective=trainer.objective(),
+        objective=trainer.log.objective(),
         config=_portable(resolved(parser, parsed, parts, trainer.resolved())),
     )
 
