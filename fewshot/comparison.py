@@ -11,8 +11,9 @@ from fewshot.algorithms.algorithm import Algorithm
 from fewshot.algorithms.algorithms import ALGORITHMS
 from fewshot.checkpoint import beside_scaffold, meta_parameters
 from fewshot.evaluation import Evaluation, TaskResult, evaluate, summarise
-from fewshot.metrics import SCORES, Scores, mean_interval
+from fewshot.metrics import SCORES, Scores
 from fewshot.models.learner import Learner
+from fewshot.paired import corrected, paired
 from fewshot.tasks.family import TaskFamily
 from fewshot.versions import SCHEMA, versions
 
@@ -102,7 +103,7 @@ def comparison(
         contestants: whose results these are.
         reference: the contestant that the others are subtracted from, and whose scores before
             adaptation are one more row.
-        seed: of the episodes.
+        seed: of the episodes, and of the permutation tests.
     """
     scores = {name: [result.after for result in own] for name, own in results.items()}
     scores[BEFORE] = [result.before for result in results[reference]]
@@ -115,16 +116,16 @@ def comparison(
         "reference": reference,
         "methods": {each.name: _method(each, results[each.name]) for each in contestants},
         "best_baseline": best,
-        "over_best_baseline": {
-            name: {score: _paired(own, scores[best], score) for score in SCORES}
-            for name, own in scores.items()
-            if best is not None and name != best
-        },
-        "differences": {
-            name: {score: _paired(scores[reference], own, score) for score in SCORES}
-            for name, own in scores.items()
-            if name != reference
-        },
+        "over_best_baseline": corrected(
+            {
+                name: _paired(own, scores[best], seed)
+                for name, own in scores.items()
+                if best is not None and name != best
+            }
+        ),
+        "differences": corrected(
+            {name: _paired(scores[reference], own, seed) for name, own in scores.items() if name != reference}
+        ),
         "versions": versions(),
     }
 
@@ -135,8 +136,9 @@ def _method(contestant: Contestant, results: Sequence[TaskResult]) -> dict[str, 
     return summarise(results) | cost
 
 
-def _paired(ours: Sequence[Scores], theirs: Sequence[Scores], score: str) -> dict[str, Any]:
-    """Mean, deviation and 95% interval of the differences task by task."""
-    differences = [getattr(a, score) - getattr(b, score) for a, b in zip(ours, theirs, strict=True)]
-    mean, std, low, high = mean_interval(differences)
-    return {"mean": mean, "std": std, "ci95": [low, high]}
+def _paired(ours: Sequence[Scores], theirs: Sequence[Scores], seed: int) -> dict[str, dict[str, Any]]:
+    """The differences task by task, by score."""
+    return {
+        score: paired([getattr(a, score) for a in ours], [getattr(b, score) for b in theirs], seed)
+        for score in SCORES
+    }

@@ -88,12 +88,22 @@ def test_compare_adapts_a_run_by_other_inner_methods(cli: Cli, finished: Path) -
     assert list(content["methods"]) == ["ridge", "run", "run by ANIL", "run by BOIL"]
     assert content["best_baseline"] == "ridge"
     assert "over ridge" in out
+    found = content["over_best_baseline"]["run by ANIL"]["accuracy"]
+    won, tied, lost = (found[name] for name in ("wins", "ties", "losses"))
+    assert f"run by ANIL against ridge: {won} tasks won, {tied} tied, {lost} lost in accuracy; p = " in out
+    assert "Holm's correction for 4)" in out
 
 
 def test_compare_takes_several_runs(cli: Cli, finished: Path, small: list[str], tmp_path: Path) -> None:
     assert cli("train", *small, "--training.seed=1", "--out", tmp_path / "other")[0] == 0
-    assert cli("compare", finished, tmp_path / "other", "--out", tmp_path / "both.json")[0] == 0
-    assert list(json.loads((tmp_path / "both.json").read_text())["methods"]) == ["run", "other"]
+    code, out, _ = cli("compare", finished, tmp_path / "other", "--out", tmp_path / "both.json")
+    assert code == 0
+    content = json.loads((tmp_path / "both.json").read_text())
+    assert list(content["methods"]) == ["run", "other"]
+    # the file subtracts from the first run, the line says what the method won of it
+    found = content["differences"]["other"]["accuracy"]
+    won, lost = found["losses"], found["wins"]
+    assert f"other against run: {won} tasks won, {found['ties']} tied, {lost} lost in accuracy" in out
 
 
 def test_runs_of_different_tasks_are_not_compared(

@@ -25,7 +25,10 @@ def test_differences_are_paired_on_the_same_episodes(make_learner: LearnerMaker)
     content = comparison(results, contestants, reference="ours", seed=0)
     pairs = zip(results["ours"], results["frozen"], strict=True)
     mean, std, low, high = mean_interval([a.after.f1 - b.after.f1 for a, b in pairs])
-    assert content["differences"]["frozen"]["f1"] == {"mean": mean, "std": std, "ci95": [low, high]}
+    found = content["differences"]["frozen"]["f1"]
+    assert (found["mean"], found["std"], found["ci95"]) == (mean, std, [low, high])
+    assert found["wins"] + found["ties"] + found["losses"] == 10
+    assert found["p"] <= found["p_holm"] <= 2 * found["p"]
     gained = mean_interval([r.after.accuracy - r.before.accuracy for r in results["ours"]])[0]
     assert content["differences"][BEFORE]["accuracy"]["mean"] == pytest.approx(gained)
     over = content["over_best_baseline"]

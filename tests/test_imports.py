@@ -11,7 +11,7 @@ import fewshot
 ROOT = Path(fewshot.__file__).parent
 LEVELS = (
     {"errors", "versions"},
-    {"files", "progress", "outer", "ahead", "memory", "skips", "metrics", "score"},
+    {"files", "progress", "outer", "ahead", "memory", "skips", "metrics", "paired", "score"},
     {"data", "releases", "models.stack", "models.batch"},
     {"tasks"},
     {"models"},

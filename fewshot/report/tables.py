@@ -1,6 +1,6 @@
 """Tables on the console."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -56,6 +56,22 @@ def print_comparison(content: Mapping[str, Any], console: Console) -> None:
         cost = f"{own['seconds_per_task']:.3f}", f"{own['trainable_parameters']:,}"
         table.add_row(name, *_scores(own), _difference(content, name), *cost)
     Console(file=console.file, width=max(console.width, WIDE)).print(table)
+    for line in _chances(content, over):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _chances(content: Mapping[str, Any], over: str) -> Iterator[str]:
+    """A line on each method: tasks won against `over`, and whether that may be chance."""
+    against = content["over_best_baseline"] or content["differences"]
+    for name, own in against.items():
+        found = own["accuracy"]
+        won, lost = found["wins"], found["losses"]
+        if not content["over_best_baseline"]:  # the reference less the method: the other way round
+            won, lost = lost, won
+        yield (
+            f"{name} against {over}: {won} tasks won, {found['ties']} tied, {lost} lost in accuracy; "
+            f"p = {found['p_holm']:.2g} (sign permutations, Holm's correction for {len(against)})"
+        )
 
 
 def _scores(own: Mapping[str, Any]) -> list[str]:

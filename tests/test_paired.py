@@ -1,0 +1,67 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fewshot.metrics import mean_interval
+from fewshot.paired import corrected, holm, paired
+
+
+def test_wins_ties_and_losses_are_counted_task_by_task() -> None:
+    found = paired([0.9, 0.5, 0.5, 0.2], [0.5, 0.5, 0.4, 0.3], seed=0)
+    assert (found["wins"], found["ties"], found["losses"]) == (2, 1, 1)
+    mean, std, low, high = mean_interval([0.9 - 0.5, 0.0, 0.5 - 0.4, 0.2 - 0.3])
+    assert (found["mean"], found["std"], found["ci95"]) == (mean, std, [low, high])
+
+
+def test_few_tasks_are_tested_over_all_signs() -> None:
+    ours = np.random.default_rng(0).normal(0.4, 1, 8)
+    sums = [abs(np.dot(signs, ours)) for signs in product((-1, 1), repeat=8)]
+    expected = np.mean([value >= abs(ours.sum()) - 1e-12 for value in sums])
+    assert paired(ours.tolist(), [0.0] * 8, seed=0)["p"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.1, 0.2])
+def test_many_tasks_agree_with_students_test(shift: float) -> None:
+    """With 300 normal differences both tests ask the same question."""
+    ours = np.random.default_rng(1).normal(shift, 1, 300)
+    p = paired(ours.tolist(), [0.0] * 300, seed=0)["p"]
+    assert p == pytest.approx(stats.ttest_1samp(ours, 0).pvalue, abs=0.015)
+    assert paired(ours.tolist(), [0.0] * 300, seed=0)["p"] == p
+
+
+def test_a_clear_difference_is_never_surer_than_the_draws_allow() -> None:
+    assert paired([0.9] * 50, [0.1] * 50, seed=0)["p"] == pytest.approx(2 / 10_000)
+
+
+@pytest.mark.parametrize("difference", [[0.0, 0.0, 0.0], [0.3], [0.3, 0.0, 0.0]])
+def test_without_two_tasks_that_differ_nothing_is_known(difference: list[float]) -> None:
+    assert paired(difference, [0.0] * len(difference), seed=0)["p"] == 1
+
+
+def test_chance_alone_is_seldom_taken_for_more() -> None:
+    """Of 400 comparisons without a difference 5% are below 0.05, give or take three deviations."""
+    generator = np.random.default_rng(2)
+    draws = generator.integers(-2, 3, (400, 12)) / 5  # ties among them, as accuracies have
+    below = np.mean([paired(row.tolist(), [0.0] * 12, seed=0)["p"] < 0.05 for row in draws])
+    assert below < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+
+
+def test_values_of_other_tasks_are_refused() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        paired([0.1, 0.2], [0.1], seed=0)
+
+
+def test_holm_takes_the_smallest_times_their_number() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.6, 0.7]) == [1, 1]
+    assert holm([]) == []
+
+
+def test_each_score_is_corrected_over_the_methods() -> None:
+    rows = {"one": {"f1": {"p": 0.01}, "recall": {"p": 0.5}}, "two": {"f1": {"p": 0.2}, "recall": {"p": 0.1}}}
+    found = corrected(rows)
+    assert [found[name]["f1"]["p_holm"] for name in rows] == pytest.approx([0.02, 0.2])
+    assert [found[name]["recall"]["p_holm"] for name in rows] == pytest.approx([0.5, 0.2])
+    assert corrected({}) == {}
