@@ -26,7 +26,7 @@ def paired(ours: Sequence[float], theirs: Sequence[float], seed: int) -> dict[st
         seed: of the signs that are drawn.
 
     Raises:
-        ValueError: as many values are needed of both, and one at least.
+        ValueError: one has more values than the other.
     """
     differences = np.array([a - b for a, b in zip(ours, theirs, strict=True)])
     mean, std, low, high = mean_interval(differences.tolist())
@@ -48,9 +48,9 @@ def holm(values: Sequence[float]) -> list[float]:
     """
     order = np.argsort(values)
     scaled = np.asarray(values)[order] * np.arange(len(values), 0, -1)
-    corrected = np.empty(len(values))
-    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
-    return [float(value) for value in corrected]
+    adjusted = np.empty(len(values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return [float(value) for value in adjusted]
 
 
 def corrected(rows: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, dict[str, Any]]]:
