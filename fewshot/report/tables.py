@@ -1,6 +1,6 @@
 """Tables on the console."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -46,32 +46,37 @@ def print_comparison(content: Mapping[str, Any], console: Console) -> None:
     The differences are to the best baseline, task by task; where there is none, to the reference.
     """
     reference, over = content["reference"], content["best_baseline"] or content["reference"]
+    against = _against(content)
     table = Table(title=f"the same {content['episodes']} test episodes, seed {content['seed']}")
     table.add_column("method")
     for column in ("accuracy", "recall", "F1", f"over {over}", "s a task", "parameters"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, own in content["methods"].items():
         if name == reference:
-            table.add_row(BEFORE, *_scores(own["before"]), _difference(content, BEFORE))
+            table.add_row(BEFORE, *_scores(own["before"]), _difference(against.get(BEFORE)))
         cost = f"{own['seconds_per_task']:.3f}", f"{own['trainable_parameters']:,}"
-        table.add_row(name, *_scores(own), _difference(content, name), *cost)
+        table.add_row(name, *_scores(own), _difference(against.get(name)), *cost)
     Console(file=console.file, width=max(console.width, WIDE)).print(table)
-    for line in _chances(content, over):
+    for name, found in against.items():
+        line = (
+            f"{name} against {over}: {found['wins']} tasks won, {found['ties']} tied, {found['losses']} lost "
+            f"in accuracy; p = {found['p_holm']:.2g} (sign permutations, Holm's correction for {len(against)})"
+        )
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def _chances(content: Mapping[str, Any], over: str) -> Iterator[str]:
-    """A line on each method: tasks won against `over`, and whether that may be chance."""
-    against = content["over_best_baseline"] or content["differences"]
-    for name, own in against.items():
-        found = own["accuracy"]
-        won, lost = found["wins"], found["losses"]
-        if not content["over_best_baseline"]:  # the reference less the method: the other way round
-            won, lost = lost, won
-        yield (
-            f"{name} against {over}: {won} tasks won, {found['ties']} tied, {lost} lost in accuracy; "
-            f"p = {found['p_holm']:.2g} (sign permutations, Holm's correction for {len(against)})"
-        )
+def _against(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By method, what it has in accuracy over the best baseline, or over the reference without one."""
+    if over := content["over_best_baseline"]:
+        return {name: own["accuracy"] for name, own in over.items()}
+    return {name: _turned(own["accuracy"]) for name, own in content["differences"].items()}
+
+
+def _turned(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Theirs - ours of ours - theirs."""
+    low, high = found["ci95"]
+    turned = {"mean": -found["mean"], "ci95": [-high, -low], "wins": found["losses"], "losses": found["wins"]}
+    return {**found, **turned}
 
 
 def _scores(own: Mapping[str, Any]) -> list[str]:
@@ -80,14 +85,8 @@ def _scores(own: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _difference(content: Mapping[str, Any], name: str) -> str:
-    """In accuracy: over the best baseline, or over the reference."""
-    if found := content["over_best_baseline"].get(name):
-        return f"{100 * found['accuracy']['mean']:+.1f} ± {_half(found['accuracy']['ci95'])}"
-    if content["best_baseline"] or name == content["reference"]:
-        return ""
-    found = content["differences"][name]["accuracy"]
-    return f"{-100 * found['mean']:+.1f} ± {_half(found['ci95'])}"
+def _difference(found: Mapping[str, Any] | None) -> str:
+    return f"{100 * found['mean']:+.1f} ± {_half(found['ci95'])}" if found else ""
 
 
 def _half(limits: tuple[float, float]) -> str:
