@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fewshot.models.encoder import LoraEncoder
     from fewshot.models.lora_settings import Lora
     from fewshot.outer import Training, Validation
+    from fewshot.run import Run
     from fewshot.tasks.attributes import Attributes
     from fewshot.tasks.augmented import Augmented
     from fewshot.tasks.coarse import CoarseToFine
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from fewshot.tasks.records import Records
     from fewshot.tasks.variable import VariableWayShot
     from fewshot.tasks.views import Views
-    from fewshot.training import Run, Trainer
+    from fewshot.training import Trainer
 
 _HOME = {
     "MAML": "algorithms.maml",
@@ -75,7 +76,7 @@ _HOME = {
     "Records": "tasks.records",
     "VariableWayShot": "tasks.variable",
     "Views": "tasks.views",
-    "Run": "training",
+    "Run": "run",
     "Trainer": "training",
 }
 

@@ -20,6 +20,25 @@ from fewshot.tasks.manifest import manifest
 from fewshot.versions import SCHEMA, versions
 
 
+@dataclass(frozen=True)
+class Run:
+    """What `Trainer.fit` gives back.
+
+    Args:
+        model: the learner with the meta-parameters that were kept.
+        algorithm: likewise.
+        results: the test tasks.
+        summary: the content of `summary.json`.
+        folder: the run directory, None where nothing was written.
+    """
+
+    model: Learner
+    algorithm: Algorithm
+    results: list[TaskResult]
+    summary: dict[str, Any]
+    folder: Path | None
+
+
 def check_free(path: Path) -> None:
     """Refuses to write where something stands.
 

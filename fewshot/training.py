@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +22,12 @@ from fewshot.loop import OuterLoop
 from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
 from fewshot.progress import Progress
-from fewshot.run import RunFolder, settings_alone
+from fewshot.run import Run, RunFolder, settings_alone
 from fewshot.tasks.apart import report_of
 from fewshot.tasks.family import TaskFamily, episodes
 from fewshot.transfer import MultiTaskStart
 
 TRANSFER = "multi-task"  # a stage of the training
-
-
-@dataclass(frozen=True)
-class Run:
-    """What `Trainer.fit` gives back.
-
-    Args:
-        model: the learner with the meta-parameters that were kept.
-        algorithm: likewise.
-        results: the test tasks.
-        summary: the content of `summary.json`.
-        folder: the run directory, None where nothing was written.
-    """
-
-    model: Learner
-    algorithm: Algorithm
-    results: list[TaskResult]
-    summary: dict[str, Any]
-    folder: Path | None
 
 
 class Trainer:

@@ -19,7 +19,7 @@ from fewshot.evaluation import evaluate
 from fewshot.models.batch import TaskBatch
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
-from fewshot.training import Run
+from fewshot.run import Run
 from fewshot.versions import version_of
 
 FAMILY = Attributes(way=3, shot=2, queries=2, mentions=3)

@@ -58,11 +58,11 @@ def print_comparison(content: Mapping[str, Any], console: Console) -> None:
         table.add_row(name, *_scores(own), _difference(against.get(name)), *cost)
     Console(file=console.file, width=max(console.width, WIDE)).print(table)
     for name, found in against.items():
-        line = (
-            f"{name} against {over}: {found['wins']} tasks won, {found['ties']} tied, {found['losses']} lost "
-            f"in accuracy; p = {found['p_holm']:.2g} (sign permutations, Holm's correction for {len(against)})"
+        counts = f"{found['wins']} tasks won, {found['ties']} tied, {found['losses']} lost in accuracy"
+        chance = f"p = {found['p_holm']:.2g} (sign permutations, Holm's correction for {len(against)})"
+        console.print(
+            f"{name} against {over}: {counts}; {chance}", soft_wrap=True, highlight=False, markup=False
         )
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def _against(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

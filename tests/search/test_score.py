@@ -26,11 +26,12 @@ from fewshot.metrics import Scores
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
+from fewshot.run import Run
 from fewshot.score import score
 from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
-from fewshot.training import Run, Trainer
+from fewshot.training import Trainer
 
 FAMILY = Attributes(way=3, shot=2, queries=2, mentions=3)
 NEEDED = (
