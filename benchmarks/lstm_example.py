@@ -35,12 +35,13 @@ from fewshot.algorithms.multitask import MultiTask
 from fewshot.algorithms.prototypes import FrozenPrototypes, ProtoNet
 from fewshot.data.split import ClassSplit
 from fewshot.errors import InputError
-from fewshot.evaluation import TaskResult, summarise
+from fewshot.evaluation import TaskResult
 from fewshot.files import write_json
 from fewshot.models.compute import Compute
 from fewshot.models.learner import Learner
 from fewshot.models.lstm import LstmEncoder
 from fewshot.report.tables import interval, percent
+from fewshot.results import summarise
 
 SCORES = {"accuracy": "accuracy", "recall": "recall", "f1": "F1"}
 
@@ -112,7 +113,9 @@ class LstmExample:
     def test(self, model: Learner, algorithm: Algorithm, title: str) -> list[TaskResult]:
         """The test episodes alone."""
         algorithm.prepare(model)
-        return evaluate(self.family, model, algorithm, Evaluation(self.effort.episodes), title=title)
+        return evaluate(
+            self.family, model, algorithm, Evaluation(self.effort.episodes, curve=False), title=title
+        )
 
     def run(self) -> None:
         """Prints the table; where there is a folder it is there as JSON too."""

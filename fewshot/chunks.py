@@ -1,7 +1,7 @@
 """How many tasks are taken at once: what fits, and less where memory runs out."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
@@ -9,6 +9,7 @@ import torch
 from fewshot.errors import InputError
 from fewshot.memory import free_memory, growth, is_out_of_memory
 from fewshot.models.learner import Learner
+from fewshot.tasks.episode import Episode
 
 T = TypeVar("T")
 SHARE = 0.7  # of the free memory, since texts differ in length
@@ -52,6 +53,21 @@ class Chunks:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             self._halve(rows, reason)
+
+    def each(self, work: Callable[[Sequence[Episode]], T], drawn: Sequence[Episode]) -> list[T]:
+        """`work` on the episodes, a chunk after the other, with smaller chunks where memory runs out.
+
+        Raises:
+            InputError: as `run`.
+        """
+
+        def all_of_them() -> list[T]:
+            size = self.tasks
+            return [work(drawn[first : first + size]) for first in range(0, len(drawn), size)]
+
+        return self.run(
+            all_of_them, max(max(len(e.learned_from), len(e.query), len(e.outside)) for e in drawn)
+        )
 
     def fit(self, work: Callable[[], T], rows: int, most: int) -> T:
         """Measures `work` with one task, and takes as many tasks as the free memory holds, up to `most`.

@@ -15,6 +15,7 @@ from fewshot.config import build, command_parser, parse, resolved
 from fewshot.errors import InputError, suggestion
 from fewshot.evaluation import Evaluation, evaluate
 from fewshot.files import write_json, write_text
+from fewshot.inspection.inspect import inspect
 from fewshot.loading import LoadedRun, load_run
 from fewshot.report.tables import print_comparison, print_summary
 from fewshot.report.worked import print_episode
@@ -83,11 +84,13 @@ def evaluate_run(arguments: Sequence[str]) -> int:
         check_free(folder)
     started = time.perf_counter()
     parts = run.parts
-    results = evaluate(family, parts.model, parts.algorithm, settings, title="test episodes")
+    asked = replace(settings, repeats=1) if run.parsed.manifest else settings  # it lists every draw
+    results = evaluate(family, parts.model, parts.algorithm, asked, title="test episodes")
     seconds = time.perf_counter() - started
     baseline = parts.validation.baseline_loss
-    summary = RunFolder.summary(results, settings.seed, parts.model, parts.algorithm, seconds, baseline)
-    RunFolder.write_results(folder, results, summary, parts.family)
+    summary = RunFolder.summary(results, settings, parts.model, parts.algorithm, seconds, baseline)
+    inspection = inspect(parts.model, parts.algorithm, results, settings, title="inspection")
+    RunFolder.write_results(folder, results, summary, parts.family, inspection)
     write_text(folder / "config.yaml", resolved(parser, run.parsed, parts))
     console = Console()
     print_summary(summary, console)
@@ -99,7 +102,8 @@ def replayed(file: Path, family: TaskFamily, settings: Evaluation) -> tuple[Task
     """The episodes of a manifest, all of them or as many as are asked for, under its seed."""
     content = Manifest.read(file)
     count = min(settings.episodes, len(content.entries))
-    return Replayed(family, content), replace(settings, episodes=count, seed=content.seed)
+    asked = replace(settings, episodes=count, seed=content.seed, repeats=content.repeats)
+    return Replayed(family, content), asked
 
 
 def compare_runs(arguments: Sequence[str]) -> int:

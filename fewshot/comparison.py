@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -10,10 +10,11 @@ import torch
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.algorithms.algorithms import ALGORITHMS
 from fewshot.checkpoint import beside_scaffold, meta_parameters
-from fewshot.evaluation import Evaluation, TaskResult, evaluate, summarise
-from fewshot.metrics import SCORES, Scores
+from fewshot.evaluation import Evaluation, TaskResult, evaluate
+from fewshot.metrics.paired import corrected, paired
+from fewshot.metrics.scores import SCORES, Scores
 from fewshot.models.learner import Learner
-from fewshot.paired import corrected, paired
+from fewshot.results import summarise
 from fewshot.tasks.family import TaskFamily
 from fewshot.versions import SCHEMA, versions
 
@@ -84,6 +85,7 @@ def compare(
     family: TaskFamily, contestants: Sequence[Contestant], settings: Evaluation
 ) -> dict[str, list[TaskResult]]:
     """Each contestant's results on the same test episodes, by name."""
+    settings = replace(settings, curve=False)
     return {
         each.name: evaluate(family, each.model, each.algorithm, settings, title=f"{each.name}:")
         for each in contestants

@@ -1,13 +1,13 @@
-"""Adapts to test episodes and scores every one of them, before and after."""
+"""Adapts to test episodes and scores every one, at every step of the inner loop."""
 
 import contextlib
-import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,65 +16,78 @@ from fewshot.algorithms.algorithm import Algorithm, Predictor, outsiders, ready
 from fewshot.chunks import Chunks
 from fewshot.data.split import Side
 from fewshot.errors import require_at_least
-from fewshot.metrics import SCORES, Scores, over_tasks, rejection_auroc, task_scores
+from fewshot.metrics.answers import Answers, Floats
+from fewshot.metrics.scores import Scores, rejection_auroc, scores
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.progress import Progress
-from fewshot.score import score
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily, episodes
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Which episodes are scored.
+    """Which episodes are scored, and what is looked at.
 
     Args:
         episodes: how many.
         seed: which; the same seed gives the same episodes everywhere.
+        repeats: how often the classes of an episode are drawn from, which tells the choice of classes from
+            that of examples; `episodes` counts every draw.
         tasks_at_once: episodes adapted together; changes speed and memory, results by rounding only.
+        curve: score the queries after every inner step, not only before the first and after the last.
+        inspected: tasks in which the adapter's moves and its representations are measured; 0 for nothing of
+            `inspection.json`.
+        shown: as many of the hardest and of the easiest tasks are kept with their texts.
+        influence: in as many of the hardest, each support example is left out once, to see what hangs on it.
     """
 
     episodes: int = 600
     seed: int = 0
+    repeats: int = 1
     tasks_at_once: int = 8
+    curve: bool = True
+    inspected: int = 16
+    shown: int = 3
+    influence: int = 1
 
     def __post_init__(self) -> None:
-        require_at_least("evaluation", self, episodes=1, seed=0, tasks_at_once=1)
+        require_at_least("evaluation", self, episodes=1, seed=0, repeats=1, tasks_at_once=1)
+        require_at_least("evaluation", self, inspected=0, shown=0, influence=0)
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """One adapted task: its scores, their values before adaptation, and the seconds it took.
+    """One adapted task.
 
-    `auroc` says how well the highest class probability tells the queries from those of no class; None where
-    there are no such queries.
-    Seconds are the wall time from the texts to the predictions, shared evenly by the tasks of one batch.
+    Args:
+        task: its number.
+        episode: the task.
+        answers: what was answered to its queries, before adaptation and at every moment that was looked at.
+        moments: the scores at these moments.
+        loss: what the learner calls the loss of its queries after adaptation, in nats.
+        seconds: wall time from the texts to the predictions, shared evenly by the tasks of one batch.
+        auroc: how well the highest class probability tells the queries from those of no class; None where
+            there are no such queries.
     """
 
     task: int
     episode: Episode
-    after: Scores
-    before: Scores
+    answers: Answers
+    moments: tuple[Scores, ...]
     loss: float
     seconds: float
     auroc: float | None = None
 
-    def row(self) -> dict[str, Any]:
-        """The columns of `tasks.csv`."""
-        episode = self.episode
-        return {
-            "task": self.task,
-            "source": episode.source,
-            "classes": json.dumps(episode.classes, ensure_ascii=False),
-            "way": episode.way,
-            "shot": _plain(episode.shot),
-            "queries": _plain(episode.queries),
-            **asdict(self.after),
-            "loss": self.loss,
-            "accuracy_before": self.before.accuracy,
-            "seconds": self.seconds,
-        } | ({} if self.auroc is None else {"auroc": self.auroc})
+    @property
+    def before(self) -> Scores:
+        """Before adaptation."""
+        return self.moments[0]
+
+    @property
+    def after(self) -> Scores:
+        """After adaptation."""
+        return self.moments[-1]
 
 
 def evaluate(
@@ -95,75 +108,130 @@ def evaluate(
         side: 'test', or 'valid' while training.
         title: what the progress bar says; no bar where it is empty.
     """
+    drawn = episodes(family, side, settings.seed, range(settings.episodes), settings.repeats)
+    with Progress(title, settings.episodes) as progress:
+        return scored(model, algorithm, drawn, settings, progress)
+
+
+def scored(
+    model: Learner,
+    algorithm: Algorithm,
+    drawn: Iterable[Episode],
+    settings: Evaluation,
+    progress: Progress | None = None,
+) -> list[TaskResult]:
+    """Adapts to the episodes and scores each, in their order.
+
+    Args:
+        model: the learner, prepared by the algorithm.
+        algorithm: how a task is learned.
+        drawn: as many as `settings.episodes`.
+        settings: how many are adapted at once, and whether every inner step is scored.
+        progress: is told of every batch.
+    """
     results: list[TaskResult] = []
-    drawn = ahead(episodes(family, side, settings.seed, range(settings.episodes)), settings.tasks_at_once)
-    with Progress(title, settings.episodes) as progress, contextlib.closing(drawn):
-        most = min(settings.tasks_at_once, settings.episodes)
-        chunks = Chunks(model, most, algorithm.takes_parts, progress.say)
-        while batch := list(islice(drawn, settings.tasks_at_once)):
-            numbers = range(len(results), len(results) + len(batch))
-            results += _evaluate_chunks(model, algorithm, numbers, batch, chunks)
+    progress = progress or Progress("", settings.episodes)
+    most = min(settings.tasks_at_once, settings.episodes)
+    chunks = Chunks(model, most, algorithm.takes_parts, progress.say)
+    work = partial(_score, model, algorithm, settings.curve)
+    with contextlib.closing(ahead(drawn, settings.tasks_at_once)) as coming:
+        while batch := list(islice(coming, settings.tasks_at_once)):
+            found = [result for part in chunks.each(work, batch) for result in part]
+            results += [replace(each, task=number) for number, each in enumerate(found, len(results))]
             mean = sum(result.after.accuracy for result in results) / len(results)
             progress.advance(len(batch), f"accuracy {mean:.3f}")
     return results
 
 
-def summarise(results: Sequence[TaskResult], baseline: float | None = None) -> dict[str, Any]:
-    """The figures of `summary.json` that follow from the task results.
+def _score(model: Learner, algorithm: Algorithm, curve: bool, drawn: Sequence[Episode]) -> list[TaskResult]:
+    """The results of tasks that are adapted together, numbered from 0."""
+    watch = _Watch(model.device)
+    support, query = ready(model, drawn)
+    course = _Course(algorithm.course(model, support), query, curve, watch)
+    predict, last = course.last, course.scores[-1]
+    answers = answers_of(course.scores, course.steps, query)
+    found = scores(answers)
+    alone = answers.by_task()
+    losses = model.losses(last, query).tolist()
+    rejection = _rejection(model, predict, drawn, last, query)
+    return [
+        TaskResult(
+            task=t,
+            episode=episode,
+            answers=alone[t],
+            moments=tuple(_scores_of(found, t, moment) for moment in range(len(course.steps))),
+            loss=losses[t],
+            seconds=course.seconds / len(drawn),
+            auroc=rejection[t],
+        )
+        for t, episode in enumerate(drawn)
+    ]
+
+
+class _Watch:
+    """Seconds since it was last asked."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._last = device, time.perf_counter()
+
+    def lap(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize()  # else the clock stops before the work does
+        before, self._last = self._last, time.perf_counter()
+        return self._last - before
+
+
+class _Course:
+    """Follows T tasks through the inner loop.
+
+    Its `seconds` are those of adapting and of the last answers alone, as if nobody had looked in between.
+    """
+
+    def __init__(self, course: Iterator[Predictor], query: TaskBatch, curve: bool, watch: _Watch) -> None:
+        self.scores: list[Tensor] = []
+        self.steps: list[int] = []
+        self.seconds, answering = 0.0, 0.0
+        for number, self.last in enumerate(course):
+            self.seconds += watch.lap()
+            if curve or not number:
+                self._ask(number, query)
+                answering = watch.lap()
+        if self.steps[-1] != number:
+            self._ask(number, query)
+            answering = watch.lap()
+        self.seconds += answering
+
+    def _ask(self, number: int, query: TaskBatch) -> None:
+        self.steps.append(number)
+        self.scores.append(self.last(query))
+
+
+def answers_of(moments: Sequence[Tensor], steps: Sequence[int], query: TaskBatch) -> Answers:
+    """What class scores say, as numbers on the host.
 
     Args:
-        results: of the tasks.
-        baseline: see `fewshot.score.score`; no score where the prior's loss is 0.
+        moments: class scores of the query rows, (R, max way) each, at S moments of the inner loop.
+        steps: inner steps taken at each.
+        query: the rows.
     """
-    priors = [result.episode.prior_loss for result in results]
-    scored = score([result.loss for result in results], priors, baseline) if baseline or any(priors) else None
-    rejected = [result.auroc for result in results if result.auroc is not None]
-    return {
-        "episodes": len(results),
-        "way": _common(result.episode.way for result in results),
-        "shot": _common(result.episode.shot for result in results),
-        **{name: over_tasks([getattr(result.after, name) for result in results]) for name in SCORES},
-        "loss": over_tasks([result.loss for result in results])["mean"],
-        "score": scored and scored.plain(),
-        "before": {name: over_tasks([getattr(result.before, name) for result in results]) for name in SCORES},
-    } | ({"auroc": over_tasks(rejected)} if rejected else {})
+    logs = torch.stack(list(moments)).float().log_softmax(-1)
+    predicted = torch.stack(list(moments)).argmax(-1)
+    right = query.labels.expand(len(moments), -1)
+    chosen = torch.stack([predicted, right], dim=-1)
+    confidence, log_right = logs.gather(-1, chosen).unbind(-1)
+    return Answers(
+        task=query.task.cpu().numpy(),
+        label=query.labels.cpu().numpy(),
+        ways=np.array(query.ways),
+        steps=np.array(steps),
+        predicted=predicted.cpu().numpy(),
+        confidence=confidence.exp().cpu().numpy(),
+        log_right=log_right.cpu().numpy(),
+    )
 
 
-def _evaluate_chunks(
-    model: Learner, algorithm: Algorithm, numbers: Sequence[int], drawn: Sequence[Episode], chunks: Chunks
-) -> list[TaskResult]:
-    """The tasks together, or in chunks where the memory does not hold them all."""
-
-    def work() -> list[TaskResult]:
-        size = chunks.tasks
-        cuts = [slice(first, first + size) for first in range(0, len(drawn), size)]
-        return [
-            result
-            for cut in cuts
-            for result in _evaluate_together(model, algorithm, numbers[cut], drawn[cut])
-        ]
-
-    return chunks.run(work, max(max(len(e.learned_from), len(e.query), len(e.outside)) for e in drawn))
-
-
-def _evaluate_together(
-    model: Learner, algorithm: Algorithm, numbers: Sequence[int], drawn: Sequence[Episode]
-) -> list[TaskResult]:
-    started = time.perf_counter()
-    support, query = ready(model, drawn)
-    predict = algorithm.adapt(model, support)
-    scores = predict(query)
-    if scores.is_cuda:
-        torch.cuda.synchronize()  # else the clock stops before the work does
-    seconds = (time.perf_counter() - started) / len(drawn)
-    losses = model.losses(scores, query).tolist()
-    after = _scores_by_task(scores, query)
-    before = _scores_by_task(algorithm.before(model, support)(query), query) if algorithm.adapts else after
-    rejection = _rejection(model, predict, drawn, scores, query)
-    return [
-        TaskResult(numbers[t], drawn[t], after[t], before[t], losses[t], seconds, rejection[t])
-        for t in range(len(drawn))
-    ]
+def _scores_of(found: Mapping[str, Floats], task: int, moment: int) -> Scores:
+    return Scores(**{name: float(values[moment, task]) for name, values in found.items()})
 
 
 def _rejection(
@@ -181,23 +249,3 @@ def _rejection(
         else None
         for t, episode in enumerate(drawn)
     ]
-
-
-def _scores_by_task(scores: Tensor, query: TaskBatch) -> list[Scores]:
-    predicted = scores.argmax(-1)
-    rows = [query.task == t for t in range(query.tasks)]
-    return [
-        task_scores(query.labels[mine].tolist(), predicted[mine].tolist(), query.ways[t])
-        for t, mine in enumerate(rows)
-    ]
-
-
-def _common(values: Iterator[float]) -> float | None:
-    """The value that all share; None where they differ."""
-    distinct = set(values)
-    return (_plain(distinct.pop()) or None) if len(distinct) == 1 else None
-
-
-def _plain(value: float) -> float:
-    """5 for 5.0: counts are whole numbers wherever they are."""
-    return int(value) if value == int(value) else value

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from fewshot.algorithms.algorithm import Algorithm
-from fewshot.checkpoint import save_meta
+from fewshot.checkpoint import save_meta, save_tensors
 from fewshot.errors import InputError
-from fewshot.evaluation import TaskResult, summarise
+from fewshot.evaluation import Evaluation, TaskResult
 from fewshot.files import append_line, write_csv, write_json, write_text
 from fewshot.models.learner import Learner
+from fewshot.results import class_rows, curve_rows, joined_answers, summarise, task_rows
 from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.manifest import manifest
 from fewshot.versions import SCHEMA, versions
@@ -93,7 +95,7 @@ class RunFolder:
     @staticmethod
     def summary(
         results: Sequence[TaskResult],
-        seed: int,
+        settings: Evaluation,
         model: Learner,
         algorithm: Algorithm,
         seconds: float,
@@ -101,22 +103,30 @@ class RunFolder:
     ) -> dict[str, Any]:
         """The content of `summary.json`; `baseline` is what its score is measured in."""
         order = getattr(algorithm, "order", None)  # baselines have none
-        head = {"schema": SCHEMA, "seed": seed, "order": order, "seconds": seconds, "ran": model.note()}
-        return head | summarise(results, baseline) | {"versions": versions()}
+        drawn = {"seed": settings.seed, "repeats": settings.repeats}
+        head = {"schema": SCHEMA} | drawn | {"order": order, "seconds": seconds, "ran": model.note()}
+        return head | summarise(results, baseline, settings.seed) | {"versions": versions()}
 
     @staticmethod
     def write_results(
-        folder: Path, results: Sequence[TaskResult], summary: dict[str, Any], family: TaskFamily
+        folder: Path,
+        results: Sequence[TaskResult],
+        summary: dict[str, Any],
+        family: TaskFamily,
+        inspection: dict[str, Any] | None,
     ) -> None:
-        """Writes `tasks.csv`, `summary.json` and `manifest.json` into the run or one of its evaluations."""
-        rows = [result.row() for result in results]
-        columns = dict.fromkeys(name for row in rows for name in row)  # some tasks may have more than others
-        write_csv(folder / "tasks.csv", [{name: row.get(name) for name in columns} for row in rows])
-        write_json(folder / "summary.json", summary)
+        """Writes the files of an evaluation into the run or into a folder of its own."""
+        write_csv(folder / "tasks.csv", task_rows(results))
+        write_csv(folder / "curve.csv", curve_rows(results))
+        write_csv(folder / "classes.csv", class_rows(results))
+        arrays = joined_answers(results).arrays()
+        save_tensors(folder / "answers.safetensors", {n: torch.from_numpy(a) for n, a in arrays.items()})
+        if inspection is not None:
+            write_json(folder / "inspection.json", inspection)
         drawn = [result.episode for result in results]
-        write_text(
-            folder / "manifest.json", json.dumps(manifest(family, "test", summary["seed"], drawn)) + "\n"
-        )
+        content = manifest(family, "test", summary["seed"], drawn, summary["repeats"])
+        write_text(folder / "manifest.json", json.dumps(content) + "\n")
+        write_json(folder / "summary.json", summary)  # the last: an evaluation without it is not finished
 
     def remove(self) -> None:
         """Removes a run, and nothing that is none.

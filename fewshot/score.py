@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fewshot.errors import InputError
-from fewshot.metrics import mean_interval
+from fewshot.metrics.intervals import mean_interval
 
 
 @dataclass(frozen=True)

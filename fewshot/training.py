@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from fewshot.data.split import SIDES
 from fewshot.engine import Engine
 from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
+from fewshot.inspection.inspect import inspect
 from fewshot.log import Log
 from fewshot.loop import OuterLoop
 from fewshot.models.learner import Learner
@@ -166,7 +167,13 @@ class Trainer:
 
     def validate(self, step: int) -> Validated:
         """The validation episodes with the meta-parameters as they are after `step` outer steps."""
-        settings = Evaluation(self.validation.episodes, self.training.seed, self.evaluation.tasks_at_once)
+        settings = replace(
+            self.evaluation,
+            episodes=self.validation.episodes,
+            seed=self.training.seed,
+            repeats=1,
+            curve=False,
+        )
         return Validated(step, evaluate(self.family, self.model, self.algorithm, settings, side="valid"))
 
     def _transfer(self) -> None:
@@ -219,15 +226,14 @@ class Trainer:
 
     def _finish(self, results: list[TaskResult], kept: Validated | None, seconds: float) -> Run:
         baseline = self.validation.baseline_loss
-        summary = RunFolder.summary(
-            results, self.evaluation.seed, self.model, self.algorithm, seconds, baseline
-        )
+        summary = RunFolder.summary(results, self.evaluation, self.model, self.algorithm, seconds, baseline)
         summary["skipped_steps"] = self._skipped
         summary["objective"] = self.log.objective()
         summary["validation"] = kept and kept.line(baseline) | {"step": kept.step}
         path = self._folder.path if self._folder else None
         if path:
-            RunFolder.write_results(path, results, summary, self.family)
+            inspection = inspect(self.model, self.algorithm, results, self.evaluation, title="inspection")
+            RunFolder.write_results(path, results, summary, self.family, inspection)
         return Run(self.model, self.algorithm, results, summary, path)
 
     def _settings(self) -> str:

@@ -14,7 +14,7 @@ from benchmarks.algorithms.members import MEMBERS, TRAINED
 from benchmarks.algorithms.problems import problems
 from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
 from fewshot.errors import FewshotError, InputError
-from fewshot.metrics import mean_interval
+from fewshot.metrics.intervals import mean_interval
 
 ROOT = Path(__file__).parents[1]
 TINY = Effort(quick=True, episodes=3, steps=1)

@@ -9,7 +9,7 @@ from fewshot.algorithms.prototypes import FrozenPrototypes
 from fewshot.algorithms.ridge import FrozenRidge
 from fewshot.algorithms.zeroshot import ZeroShot
 from fewshot.comparison import BEFORE, Contestant, adapted_by, compare, comparison, like
-from fewshot.metrics import mean_interval
+from fewshot.metrics.intervals import mean_interval
 
 
 def test_differences_are_paired_on_the_same_episodes(make_learner: LearnerMaker) -> None:

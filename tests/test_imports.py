@@ -11,13 +11,14 @@ import fewshot
 ROOT = Path(fewshot.__file__).parent
 LEVELS = (
     {"errors", "versions"},
-    {"files", "progress", "outer", "ahead", "memory", "skips", "metrics", "paired", "score"},
+    {"files", "progress", "outer", "ahead", "memory", "skips", "metrics", "score"},
     {"data", "releases", "models.stack", "models.batch"},
     {"tasks"},
     {"models"},
     {"algorithms"},
     {"checkpoint", "chunks", "testing"},
     {"evaluation", "engine", "best", "optimiser"},
+    {"results", "inspection"},
     {"comparison", "run", "log", "loop", "transfer"},
     {"training"},
     {"report"},

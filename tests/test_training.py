@@ -47,7 +47,7 @@ def test_a_run_directory_holds_what_people_script_against(make_learner: LearnerM
     }
     assert names == {
         "run.json", "config.yaml", "data.json", "log.jsonl", "tasks.csv", "summary.json", "manifest.json",
-        "meta.safetensors",
+        "curve.csv", "classes.csv", "answers.safetensors", "inspection.json", "meta.safetensors",
         "adapter/adapter_config.json", "adapter/adapter_model.safetensors", "checkpoints/best.safetensors",
     }  # fmt: skip
     with (tmp_path / "run" / "tasks.csv").open(newline="") as file:
@@ -55,7 +55,7 @@ def test_a_run_directory_holds_what_people_script_against(make_learner: LearnerM
     assert list(rows[0]) == [
         "task", "source", "classes", "way", "shot", "queries", "accuracy", "precision", "recall", "f1",
         "loss",
-        "accuracy_before", "seconds",
+        "accuracy_before", "seconds", "balanced_accuracy", "f1_micro", "ece",
     ]  # fmt: skip
     assert [int(row["task"]) for row in rows] == list(range(6))
     assert (rows[0]["way"], rows[0]["shot"], rows[0]["queries"]) == ("3", "2", "2")
@@ -155,7 +155,7 @@ def test_among_equal_validations_the_lowest_loss_is_kept(
             return results
         loss = next(losses)
         after = replace(results[0].after, accuracy=0.75)
-        return [replace(result, after=after, loss=loss) for result in results]
+        return [replace(result, moments=(after,), loss=loss) for result in results]
 
     monkeypatch.setattr("fewshot.training.evaluate", evaluated)
     found: list[dict[str, torch.Tensor]] = []

@@ -13,11 +13,12 @@ from benchmarks.machine import machine, provenance
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.comparison import Contestant
 from fewshot.errors import FewshotError
-from fewshot.evaluation import Evaluation, TaskResult, evaluate, summarise
-from fewshot.metrics import SCORES
+from fewshot.evaluation import Evaluation, TaskResult, evaluate
+from fewshot.metrics.scores import SCORES
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
+from fewshot.results import summarise
 from fewshot.tasks.family import TaskFamily
 from fewshot.training import Trainer
 
@@ -79,7 +80,7 @@ def run_cell(
         else:
             algorithm.prepare(model)
         trained = time.perf_counter()
-        settings = Evaluation(effort.episodes, SEED)
+        settings = Evaluation(effort.episodes, SEED, curve=False)
         scored = _scores(evaluate(family, model, algorithm, settings, title=f"{problem.name}, {member}:"))
     except FewshotError as error:
         trained, scored = time.perf_counter(), {"error": str(error)}

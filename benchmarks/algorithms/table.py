@@ -14,7 +14,7 @@ from rich.table import Table
 from benchmarks.algorithms.members import MEMBERS
 from benchmarks.readme import table_command
 from fewshot.errors import InputError
-from fewshot.metrics import mean_interval
+from fewshot.metrics.intervals import mean_interval
 
 MARK = "algorithms"
 Cell = dict[str, Any]

@@ -23,12 +23,13 @@ from benchmarks.machine import machine, provenance
 from fewshot.algorithms.protomaml import ProtoMAML
 from fewshot.data.find import data_home
 from fewshot.errors import FewshotError, InputError, suggestion
-from fewshot.evaluation import Evaluation, evaluate, summarise
+from fewshot.evaluation import Evaluation, evaluate
 from fewshot.files import write_json
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.lora_settings import Lora
 from fewshot.outer import Training, Validation
+from fewshot.results import summarise
 from fewshot.tasks.apart import leaks_of
 from fewshot.tasks.family import TaskFamily, episodes
 from fewshot.training import Trainer

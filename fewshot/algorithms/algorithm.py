@@ -1,7 +1,7 @@
 """What every way of learning a task shares: a support set goes in, a predictor comes out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -54,6 +54,21 @@ class MetaStep:
     trace: Trace = field(default_factory=Trace)
 
 
+@dataclass(frozen=True)
+class LearnedRate:
+    """An inner rate that is a meta-parameter.
+
+    Args:
+        tensor: of which tensor of the stack.
+        step: of which inner step, from 0; None where it is the same for all.
+        values: the rate, or the rates of the tensor's numbers.
+    """
+
+    tensor: str
+    step: int | None
+    values: Tensor
+
+
 class Algorithm(nn.Module, ABC):
     """A way of learning T tasks at once; its own parameters are meta-parameters too."""
 
@@ -98,6 +113,19 @@ class Algorithm(nn.Module, ABC):
         """The predictor before adaptation: the initial head on the meta-learned features."""
         with torch.no_grad():
             return Adapted(learner, learner.start(support))
+
+    def course(self, learner: Learner, support: TaskBatch) -> Iterator[Predictor]:
+        """The predictor before adaptation and after every inner step; the last is what `adapt` gives.
+
+        Here, where nothing is known of inner steps, before and after; where nothing is adapted, one alone.
+        """
+        if self.adapts:
+            yield self.before(learner, support)
+        yield self.adapt(learner, support)
+
+    def learned_rates(self) -> list["LearnedRate"]:
+        """The inner rates among the meta-parameters; none where they are not learned."""
+        return []
 
     def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
         """Adapts T tasks and scores their queries, differentiable in the meta-parameters."""

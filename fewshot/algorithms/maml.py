@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from fewshot.algorithms import learn2learn
-from fewshot.algorithms.algorithm import Adapted, Algorithm, MetaStep, Predictor
+from fewshot.algorithms.algorithm import Adapted, Algorithm, LearnedRate, MetaStep, Predictor
 from fewshot.algorithms.flat import flat_step
 from fewshot.algorithms.inner import SupportLoss, Trace, adam, moments
 from fewshot.errors import InputError
@@ -113,6 +113,20 @@ class MAML(Algorithm):
         *_, last = self.path(learner, start, support, first_order=True)
         return Adapted(learner, last.detached())
 
+    def course(self, learner: Learner, support: TaskBatch) -> Iterator[Predictor]:
+        """A predictor before the first inner step and after each."""
+        if not self.adapts:
+            yield self.adapt(learner, support)
+            return
+        with torch.no_grad():
+            start = self.start(learner, support)
+        for stack in self.path(learner, start, support, first_order=True):
+            yield Adapted(learner, stack.detached())
+
+    def learned_rates(self) -> list[LearnedRate]:
+        """A rate for each tensor that moves, where they are learned."""
+        return [LearnedRate(tensor(name), None, rate.detach().exp()) for name, rate in self.log_rates.items()]
+
     def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
         """Query losses and scores of each task under its adapted slice of the stack."""
         trace = Trace()
@@ -192,3 +206,8 @@ class MAML(Algorithm):
 def key(name: str) -> str:
     """A tensor's name in a ParameterDict, which takes no dots."""
     return name.replace(".", "/")
+
+
+def tensor(name: str) -> str:
+    """The name of the tensor that has this `key`."""
+    return name.replace("/", ".")

@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from fewshot.algorithms.algorithm import MetaStep
+from fewshot.algorithms.algorithm import LearnedRate, MetaStep
 from fewshot.algorithms.inner import Trace
 from fewshot.algorithms.maml import MAML, key
 from fewshot.errors import InputError
@@ -81,6 +81,14 @@ class MAMLPlusPlus(MAML):
         fades = 1.0 if not self.every_loss_until else min(1.0, self._done / self.every_loss_until)
         early = max(1 - fades, LEAST if fades < 1 else 0.0) / steps
         return [early] * (steps - 1) + [1 - early * (steps - 1)]
+
+    def learned_rates(self) -> list[LearnedRate]:
+        """A rate for each tensor and step."""
+        return [
+            LearnedRate(each.tensor, step, rate)
+            for each in super().learned_rates()
+            for step, rate in enumerate(each.values)
+        ]
 
     def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
         """The weighted query losses along the way; losses and scores are those of the last step."""

@@ -15,7 +15,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from fewshot.algorithms.maml import MAML, key
+from fewshot.algorithms.algorithm import LearnedRate
+from fewshot.algorithms.maml import MAML, key, tensor
 from fewshot.models.learner import Learner
 
 
@@ -50,6 +51,10 @@ class MetaSGD(MAML):
             rate = torch.full(shapes[name], self.inner_lr, device=learner.device)
             self.rates[key(name)] = nn.Parameter(rate)
         return super().prepare(learner)
+
+    def learned_rates(self) -> list[LearnedRate]:
+        """A rate for each number of each tensor."""
+        return [LearnedRate(tensor(name), None, rate.detach()) for name, rate in self.rates.items()]
 
     def _rates(self, names: Sequence[str], number: int) -> list[Tensor]:
         return [self.rates[key(name)] for name in names]

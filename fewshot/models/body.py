@@ -89,6 +89,12 @@ class Body:
         with self._lora.using(stack, part.segments):
             return self._run(part)
 
+    def by_layer(self, stack: Stack, part: Part) -> dict[str, Tensor]:
+        """As `hidden`, after every block from the lowest adapted one on; none where blocks are not found."""
+        with self._prefix.watched() as seen:
+            self.hidden(stack, part)
+        return {f"layer {number}": states for number, states in seen.items()}
+
     def _run(self, part: Part) -> Tensor:
         if isinstance(part, Bucket):
             return self._forward(part.ids, part.types, self.attention, attention_mask=part.mask)

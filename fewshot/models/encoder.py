@@ -120,6 +120,16 @@ class LoraEncoder(Learner):
         pooled = [self._pooled(stack, part) for part in batch.inputs.parts]
         return torch.cat(pooled)[batch.inputs.restore]
 
+    def layer_features(self, stack: Stack, batch: TaskBatch) -> dict[str, Tensor]:
+        """Pooled states of each row after every block from the lowest adapted one on, (R, H) each."""
+        parts = [(part, self._body.by_layer(stack, part)) for part in batch.inputs.parts]
+        names = list(parts[0][1])
+        pooled = {
+            name: torch.cat([part.pool(by[name], self.pooling) for part, by in parts]) for name in names
+        }
+        found = {name: rows[batch.inputs.restore] for name, rows in pooled.items()}
+        return found or super().layer_features(stack, batch)
+
     def share_states(self, other: "LoraEncoder") -> None:
         """Keeps frozen states where another learner of the same backbone and layers keeps them."""
         self._body.share(other._body)

@@ -52,6 +52,10 @@ class Learner(nn.Module, ABC):
     def features(self, stack: Stack, batch: TaskBatch) -> Tensor:
         """Row features (R, H); layers whose matrices the stack does not hold run without an adapter."""
 
+    def layer_features(self, stack: Stack, batch: TaskBatch) -> dict[str, Tensor]:
+        """Row features (R, H) by layer, from the lowest adapted one to the highest; here the last alone."""
+        return {"features": self.features(stack, batch)}
+
     @abstractmethod
     def save_adapter(self, folder: Path) -> None:
         """Writes the adapter's meta-parameters."""

@@ -153,6 +153,25 @@ class FrozenPrefix:
                 self._blocks[number] = block
             hook.remove()
 
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[dict[int, Tensor]]:
+        """Inside, what every block from the first adapted one on gives, by its number."""
+        seen: dict[int, Tensor] = {}
+
+        def keep(number: int) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
+            def hook(_: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+                seen[number] = output[0] if isinstance(output, tuple) else output
+
+            return hook
+
+        blocks = list(self._blocks) if isinstance(self._blocks, nn.ModuleList) else []
+        hooks = [block.register_forward_hook(keep(n)) for n, block in enumerate(blocks) if n >= self.depth]
+        try:
+            yield seen
+        finally:
+            for hook in hooks:
+                hook.remove()
+
     @cached_property
     def about(self) -> dict[str, Any]:
         """What the constant states depend on beside the text, the attention and the machine.

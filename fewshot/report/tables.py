@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fewshot.comparison import BEFORE
-from fewshot.metrics import SCORES
+from fewshot.metrics.scores import SCORES
 
 WIDE = 108  # columns; a table that is cut says less than one that is wrapped
 
@@ -34,10 +34,30 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
             "rejection (AUROC)", "", percent(rejection["mean"]), interval(rejection["ci95"]), *spread
         )
     console.print(table)
+    _print_beside(summary, console)
     if skipped := summary.get("skipped_steps"):
         console.print(f"{skipped} outer steps were skipped: a loss was not finite; log.jsonl has which")
     if summary["ran"]:
         console.print(summary["ran"], soft_wrap=True, highlight=False, markup=False)
+
+
+def _print_beside(summary: Mapping[str, Any], console: Console) -> None:
+    """What is said of the accuracy beside its mean."""
+    loss, error = summary["log_loss"]["mean"], summary["calibration"]["ece"]
+    lines = [f"log loss {loss:.3f} nats; expected calibration error {percent(error)} over all queries"]
+    needed = ", ".join(
+        f"±{100 * float(half):g} points: {count:,}" for half, count in summary["episodes_needed"].items()
+    )
+    lines += [f"episodes that a 95% interval of the accuracy needs for {needed}"]
+    if split := summary["variance"]:
+        parts = ", ".join(
+            f"{name} {percent(split[name] ** 0.5)}" for name in ("classes", "support", "queries")
+        )
+        lines += [
+            f"standard deviation of the accuracy by the choice of {parts} ({split['sets']} sets of classes)"
+        ]
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def print_comparison(content: Mapping[str, Any], console: Console) -> None:

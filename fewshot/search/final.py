@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from fewshot.errors import FewshotError
-from fewshot.metrics import SCORES, mean_interval
+from fewshot.metrics.intervals import mean_interval
+from fewshot.metrics.scores import SCORES
 from fewshot.progress import Progress
 
 METRICS = (*SCORES, "loss", "score")

@@ -8,7 +8,8 @@ from typing import Any
 from scipy import stats
 
 from fewshot.best import Validated
-from fewshot.metrics import SCORES, mean_interval
+from fewshot.metrics.intervals import mean_interval
+from fewshot.metrics.scores import SCORES
 from fewshot.score import Score, score
 
 

@@ -71,7 +71,7 @@ def _timed(trainer: Trainer) -> float:
 
     Validation itself computes that for the first trial and finds it for others.
     """
-    settings = Evaluation(min(TIMED, trainer.validation.episodes), trainer.training.seed)
+    settings = Evaluation(min(TIMED, trainer.validation.episodes), trainer.training.seed, curve=False)
     results = evaluate(trainer.family, trainer.model, trainer.algorithm, settings, side="valid")
     return sum(result.seconds for result in results) / len(results)
 

@@ -92,6 +92,13 @@ class _Side(TaskFamily):
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
         asked = self._kinds[generator.integers(len(self._kinds))]
         classes = tuple(str(v) for v in generator.choice(asked.values(self._side), self._way, replace=False))
+        return self._of(asked, classes, generator)
+
+    def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        (asked,) = (kind for kind in self._kinds if _source(kind) == episode.source)
+        return self._of(asked, episode.classes, generator)
+
+    def _of(self, asked: Kind, classes: tuple[str, ...], generator: np.random.Generator) -> Episode:
         wanted = [label for label in classes for _ in range(self._shot + self._queries)]
         seen: set[str] = set()
         examples = [self._example(asked, label, seen, generator) for label in wanted]

@@ -43,7 +43,13 @@ class Augmented(TaskFamily):
 
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
         """The family's episode; its query set and its support set are as they were."""
-        drawn = self._family.episode(index, generator)
+        return self._augmented(self._family.episode(index, generator), generator)
+
+    def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        """The family's, augmented too."""
+        return self._augmented(self._family.again(episode, generator), generator)
+
+    def _augmented(self, drawn: Episode, generator: np.random.Generator) -> Episode:
         known = {example.text for example in drawn.support + drawn.query + drawn.outside}
         made = [copy for e in drawn.support for copy in self._augmentation.copies_of(e, generator)]
         return replace(drawn, augmented=tuple(e for e in dict.fromkeys(made) if e.text not in known))

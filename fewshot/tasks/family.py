@@ -8,6 +8,7 @@ import numpy as np
 
 from fewshot.data.pool import Pool
 from fewshot.data.split import SIDES, Side
+from fewshot.errors import InputError
 from fewshot.tasks.episode import Episode
 
 
@@ -28,6 +29,24 @@ class TaskFamily(ABC):
             index: from 0; families that list their tasks may use it.
             generator: the only source of randomness; a fresh one for each index.
         """
+
+    def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        """Another episode of this side with the classes of one that it gave: support and query drawn anew.
+
+        Args:
+            episode: gives the source and the classes.
+            generator: the only source of randomness.
+
+        Raises:
+            InputError: a family that cannot; most can.
+        """
+        raise InputError(
+            "this family cannot draw the classes of an episode again",
+            where=type(self).__name__,
+            got="evaluation.repeats above 1",
+            needed="a family with a method `again`",
+            fix="set evaluation.repeats to 1",
+        )
 
     def split(self, side: Side) -> "TaskFamily":
         """The family of one side: 'train', 'valid' or 'test'.
@@ -53,21 +72,31 @@ class TaskFamily(ABC):
         return {}
 
 
-def episode_generator(seed: int, side: Side, index: int) -> np.random.Generator:
+def episode_generator(seed: int, side: Side, index: int, repeat: int = 0) -> np.random.Generator:
     """The generator of one episode: a function of its arguments alone, not of what was drawn before."""
-    sequence = np.random.SeedSequence([seed, SIDES.index(side), index])
-    return np.random.Generator(np.random.Philox(sequence))
+    words = [seed, SIDES.index(side), index] + ([repeat] if repeat else [])
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
 
 
-def episodes(family: TaskFamily, side: Side, seed: int, indices: Iterable[int]) -> Iterator[Episode]:
+def episodes(
+    family: TaskFamily, side: Side, seed: int, indices: Iterable[int], repeats: int = 1
+) -> Iterator[Episode]:
     """The episodes with these indices from one side of a family.
+
+    With R repeats, index i is draw i % R of the classes of episode i // R; the first draw is that episode.
 
     Args:
         family: the whole family; `family.split(side)` is drawn from.
         side: 'train', 'valid' or 'test'.
         seed: together with side and index it names the episode.
         indices: which episodes.
+        repeats: how often the classes of an episode are drawn from.
+
+    Raises:
+        InputError: repeats of a family that cannot draw the same classes again.
     """
     part = family.split(side)
     for index in indices:
-        yield part.episode(index, episode_generator(seed, side, index))
+        number, repeat = divmod(index, repeats)
+        drawn = part.episode(number, episode_generator(seed, side, number))
+        yield part.again(drawn, episode_generator(seed, side, number, repeat)) if repeat else drawn

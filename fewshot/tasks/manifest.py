@@ -12,13 +12,15 @@ from fewshot.data.example import Example
 from fewshot.data.split import SIDES, Side
 from fewshot.errors import InputError
 from fewshot.tasks.episode import Episode
-from fewshot.tasks.family import TaskFamily, episode_generator
+from fewshot.tasks.family import TaskFamily, episodes
 
 SCHEMA = 1
 SETS = ("support", "query", "outside", "augmented")
 
 
-def manifest(family: TaskFamily, side: Side, seed: int, drawn: Sequence[Episode]) -> dict[str, Any]:
+def manifest(
+    family: TaskFamily, side: Side, seed: int, drawn: Sequence[Episode], repeats: int = 1
+) -> dict[str, Any]:
     """What a file says of the episodes 0, 1, 2, ... of a seed: no texts, but hashes of them.
 
     Args:
@@ -26,12 +28,14 @@ def manifest(family: TaskFamily, side: Side, seed: int, drawn: Sequence[Episode]
         side: of which side they are.
         seed: from which they were drawn.
         drawn: the episodes in order.
+        repeats: how often the classes of an episode were drawn from.
     """
     origins = {pool.origin.name: pool.origin for pool in family.split(side).pools()}
     return {
         "schema": SCHEMA,
         "side": side,
         "seed": seed,
+        "repeats": repeats,
         "sources": [
             {"name": name, "revision": origin.revision, "sha256": origin.sha256}
             for name, origin in sorted(origins.items())
@@ -53,6 +57,7 @@ class Manifest:
         file: where it lies.
         side: of which side its episodes are.
         seed: from which they were drawn.
+        repeats: how often the classes of an episode were drawn from.
         sources: name, revision and SHA-256 of the data.
         entries: the episodes.
     """
@@ -60,6 +65,7 @@ class Manifest:
     file: Path
     side: Side
     seed: int
+    repeats: int
     sources: Sequence[Mapping[str, Any]]
     entries: Sequence[Mapping[str, Any]]
 
@@ -76,7 +82,8 @@ class Manifest:
                 raise ValueError(f"schema {content['schema']}, side {content['side']!r}")
             for entry in content["episodes"]:
                 _ = entry["source"], list(entry["classes"]), list(entry["support"]), list(entry["query"])
-            return cls(file, content["side"], int(content["seed"]), content["sources"], content["episodes"])
+            seed, repeats = int(content["seed"]), int(content.get("repeats", 1))  # older ones have none
+            return cls(file, content["side"], seed, repeats, content["sources"], content["episodes"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 "this is no manifest of episodes",
@@ -161,8 +168,8 @@ class Replayed(TaskFamily):
         return Episode(classes=tuple(entry["classes"]), source=entry["source"], **sets)
 
     def _drawn(self, index: int) -> Episode:
-        generator = episode_generator(self._manifest.seed, self._manifest.side, index)
-        return self._family.episode(index, generator)
+        wanted = self._manifest
+        return next(episodes(self._family, wanted.side, wanted.seed, [index], wanted.repeats))
 
     def _check_files(self) -> None:
         ours = {pool.origin.name: pool.origin for pool in self._family.pools()}

@@ -101,7 +101,12 @@ class _WithOutside(TaskFamily):
         return (*self._tasks.pools(), self._strangers)
 
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
-        drawn = self._tasks.episode(index, generator)
+        return self._asked(self._tasks.episode(index, generator), generator)
+
+    def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        return self._asked(self._tasks.again(episode, generator), generator)
+
+    def _asked(self, drawn: Episode, generator: np.random.Generator) -> Episode:
         (label,) = self._strangers.classes
         positions = generator.choice(self._strangers.size(label), self._outside, replace=False)
         return replace(drawn, outside=tuple(self._strangers.examples(label, positions)))

@@ -66,10 +66,16 @@ class PoolTasks(TaskFamily):
         """An episode; classes, examples and their order are drawn from `generator`."""
         pool = self.pool
         chosen = generator.choice(len(pool.classes), size=self.way, replace=False)
-        classes = tuple(pool.classes[n] for n in chosen)
-        shots = [self.shot] * self.way
-        support, query = draw_classes(pool, classes, shots, self.queries, generator)
-        return Episode(shuffled(support, generator), shuffled(query, generator), classes, pool.name)
+        return self._of(tuple(pool.classes[n] for n in chosen), generator)
+
+    def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        """Other examples of the same classes."""
+        return self._of(episode.classes, generator)
+
+    def _of(self, classes: tuple[str, ...], generator: np.random.Generator) -> Episode:
+        shots = [self.shot] * len(classes)
+        support, query = draw_classes(self.pool, classes, shots, self.queries, generator)
+        return Episode(shuffled(support, generator), shuffled(query, generator), classes, self.pool.name)
 
 
 def draw_classes(

@@ -51,3 +51,8 @@ class Several(TaskFamily):
         """An episode of the family that is drawn."""
         drawn = int(np.searchsorted(self._edges, generator.random(), side="right"))
         return self._families[min(drawn, len(self._families) - 1)].episode(index, generator)
+
+    def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        """Of the family that the episode is from."""
+        own = [family for family in self._families if episode.source in family.classes()]
+        return own[0].again(episode, generator) if own else super().again(episode, generator)

@@ -66,3 +66,7 @@ class Sided(TaskFamily):
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
         """An episode of the meta-training side."""
         return self.split("train").episode(index, generator)
+
+    def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        """Of the meta-training side too."""
+        return self.split("train").again(episode, generator)

@@ -75,6 +75,10 @@ class FixedTask(TaskFamily):
             query += fresh[: self._queries]
         return Episode(shuffled(support, generator), shuffled(query, generator), pool.classes, pool.name)
 
+    def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        """The task has no other classes."""
+        return self.episode(0, generator)
+
 
 def _check_counts(pool: Pool, needed: int) -> None:
     if len(pool.classes) < 2:

@@ -148,6 +148,22 @@ def the_meta_gradient_reaches_what_is_learned(make: MakeAlgorithm, make_learner:
     assert error < 1e-5, f"the meta-gradient in chunks differs by {error:.1e}"
 
 
+def the_course_leads_from_before_to_adapted(make: MakeAlgorithm, make_learner: MakeLearner) -> None:
+    """The first predictor of `course` is `before`, the last is `adapt`; one alone where nothing adapts."""
+    learner, algorithm = _prepared(make, make_learner)
+    support, query = ready(learner, sample(2))
+    course = [predict(query) for predict in algorithm.course(learner, support)]
+    adapted = algorithm.adapt(learner, support)(query)
+    assert torch.equal(course[-1], adapted), "the end of the course is not what `adapt` gives"
+    if not algorithm.adapts:
+        assert len(course) == 1, f"nothing adapts, but the course has {len(course)} predictors"
+        return
+    before = algorithm.before(learner, support)(query)
+    assert torch.equal(course[0], before), "the course does not begin with what `before` gives"
+    if isinstance(algorithm, MAML):
+        assert len(course) == algorithm.inner_steps + 1, "the course has not a predictor for every inner step"
+
+
 CONTRACT: dict[str, Callable[[MakeAlgorithm, MakeLearner], None]] = {
     check.__name__: check
     for check in (
@@ -158,6 +174,7 @@ CONTRACT: dict[str, Callable[[MakeAlgorithm, MakeLearner], None]] = {
         permuting_the_classes_permutes_the_scores,
         the_support_loss_falls,
         no_inner_step_is_the_initialisation,
+        the_course_leads_from_before_to_adapted,
         the_meta_gradient_reaches_what_is_learned,
     )
 }

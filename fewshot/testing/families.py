@@ -15,6 +15,7 @@ import numpy as np
 
 from fewshot.data.example import Example
 from fewshot.data.split import SIDES, Side
+from fewshot.errors import InputError
 from fewshot.tasks.apart import leaks_of
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily, episodes
@@ -131,6 +132,24 @@ def classes_stand_on_one_side(make: MakeFamily, promise: Promise) -> None:
     assert not shared, str(shared[0])
 
 
+def drawing_again_keeps_the_classes(make: MakeFamily, promise: Promise) -> None:
+    """Where a family can: other examples of the classes of an episode, after that episode itself."""
+    for side in promise.sides:
+        once = _drawn(make(), side, range(promise.count))
+        try:
+            thrice = list(episodes(make(), side, 0, range(3 * promise.count), repeats=3))
+        except InputError:
+            continue
+        assert thrice[::3] == once, f"{side}: the first of three draws is not the episode itself"
+        for number, episode in enumerate(thrice):
+            first = once[number // 3]
+            kept = (episode.source, episode.classes) == (first.source, first.classes)
+            assert kept, f"{side}: draw {number % 3} of episode {number // 3} has other classes"
+        others = [drawn for number, drawn in enumerate(thrice) if number % 3]
+        repeated = sum(drawn == once[number // 2] for number, drawn in enumerate(others))
+        assert repeated < len(others), f"{side}: drawing again gives the same episodes"
+
+
 FAMILY_CONTRACT: dict[str, Callable[[MakeFamily, Promise], None]] = {
     check.__name__: check
     for check in (
@@ -142,6 +161,7 @@ FAMILY_CONTRACT: dict[str, Callable[[MakeFamily, Promise], None]] = {
         classes_are_balanced,
         support_sets_are_shuffled,
         classes_stand_on_one_side,
+        drawing_again_keeps_the_classes,
     )
 }
 

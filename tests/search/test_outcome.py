@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import handmade
 import numpy as np
 import optuna
 import pytest
@@ -12,8 +13,6 @@ from scipy import stats
 
 from fewshot.best import Validated
 from fewshot.data.example import Example
-from fewshot.evaluation import TaskResult
-from fewshot.metrics import Scores
 from fewshot.search.outcome import Outcome, pareto, tied
 from fewshot.search.settings import METRICS
 from fewshot.search.study import open_storage
@@ -52,9 +51,9 @@ def drawn(seed: int, count: int = 20, mean: float = 1.0, spread: float = 0.3) ->
 
 def test_values_of_every_task_by_metric() -> None:
     episode = Episode((Example("a", "x"), Example("b", "y")), (Example("c", "x"),), ("x", "y"))
-    scores = [Scores(0.1, 0.2, 0.3, 0.4), Scores(0.5, 0.6, 0.7, 0.8)]
-    before = Scores(0.0, 0.0, 0.0, 0.0)
-    results = [TaskResult(n, episode, each, before, 1.0 + n, 0.1) for n, each in enumerate(scores)]
+    scores = [handmade.scores(0.1, 0.2, 0.3, 0.4), handmade.scores(0.5, 0.6, 0.7, 0.8)]
+    before = handmade.scores(0.0, 0.0, 0.0, 0.0)
+    results = [handmade.result(n, episode, each, before, 1.0 + n) for n, each in enumerate(scores)]
     assert Outcome.tasks_of(Validated(2, results)) == {
         "accuracy": [0.1, 0.5],
         "precision": [0.2, 0.6],

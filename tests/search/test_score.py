@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import handmade
 import numpy as np
 import pytest
 import torch
@@ -21,11 +22,11 @@ from fewshot.checkpoint import snapshot
 from fewshot.cli import main
 from fewshot.data.example import Example
 from fewshot.errors import InputError
-from fewshot.evaluation import Evaluation, TaskResult, evaluate, summarise
-from fewshot.metrics import Scores
+from fewshot.evaluation import Evaluation, TaskResult, evaluate
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
+from fewshot.results import summarise
 from fewshot.run import Run
 from fewshot.score import score
 from fewshot.tasks.attributes import Attributes
@@ -143,8 +144,8 @@ def test_one_class_is_guessed_for_nothing() -> None:
 
 
 def results(*drawn: Episode, loss: float = 0.6) -> list[TaskResult]:
-    same = Scores(0.5, 0.5, 0.5, 0.5)
-    return [TaskResult(n, each, same, same, loss * (n + 1), 0.1) for n, each in enumerate(drawn)]
+    same = handmade.scores(0.5, 0.5, 0.5, 0.5)
+    return [handmade.result(n, each, same, same, loss * (n + 1)) for n, each in enumerate(drawn)]
 
 
 def test_a_validation_has_the_score_of_its_tasks() -> None:

@@ -16,7 +16,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
 from fewshot.errors import FewshotError, InputError
-from fewshot.metrics import SCORES
+from fewshot.metrics.scores import SCORES
 from fewshot.search import alive, worker
 from fewshot.search.alive import Watch
 from fewshot.search.outcome import Outcome

@@ -97,6 +97,19 @@ class Leaking(Fixed):
         return ()
 
 
+class Forgetful(Fixed):
+    """Draws other classes the second time."""
+
+    def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        drawn = self.episode(0, generator)
+        return Episode(drawn.support, drawn.query, ("b", "a"))
+
+
+class Unmoved(Fixed):
+    def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        return episode
+
+
 def test_a_good_family_passes() -> None:
     check_family(Fixed, count=10, balanced=True)
 
@@ -111,6 +124,8 @@ def test_a_good_family_passes() -> None:
         (Broken, "examples of its classes|no support for"),
         (Sorted, "every support set is sorted by class"),
         (Leaking, "2 classes on two sides"),
+        (Forgetful, "draw 1 of episode 0 has other classes"),
+        (Unmoved, "drawing again gives the same episodes"),
     ],
 )
 def test_a_broken_family_is_found_out(broken: type[Fixed], complaint: str) -> None:

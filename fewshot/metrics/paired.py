@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import permutation_test
 
-from fewshot.metrics import mean_interval
+from fewshot.metrics.intervals import mean_interval
 
 RESAMPLES = 9999
 

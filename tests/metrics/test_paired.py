@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fewshot.metrics import mean_interval
-from fewshot.paired import corrected, holm, paired
+from fewshot.metrics.intervals import mean_interval
+from fewshot.metrics.paired import corrected, holm, paired
 
 
 def test_wins_ties_and_losses_are_counted_task_by_task() -> None:

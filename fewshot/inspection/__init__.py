@@ -1,0 +1,1 @@
+"""What adaptation changes inside the model, and which examples it hangs on."""

@@ -1,0 +1,1 @@
+"""Scores of tasks, statistics over tasks, and differences between methods; of arrays alone, not of models."""

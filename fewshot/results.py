@@ -1,0 +1,154 @@
+"""What is said of scored tasks: rows of tables, and the figures over tasks."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from fewshot.evaluation import TaskResult
+from fewshot.metrics.answers import Answers, joined
+from fewshot.metrics.bootstrap import bootstrap_interval
+from fewshot.metrics.calibration import calibration
+from fewshot.metrics.intervals import mean_interval, over_tasks
+from fewshot.metrics.needed import episodes_needed
+from fewshot.metrics.scores import FURTHER, SCORES, class_scores
+from fewshot.metrics.variance import variance_split
+from fewshot.score import score
+
+Row = dict[str, Any]
+LOSSES = ("log_loss", "ece")  # lower is better
+HALF_WIDTHS = (0.01, 0.005, 0.0025)  # of intervals that people ask for
+
+
+def task_rows(results: Sequence[TaskResult]) -> list[Row]:
+    """The rows of `tasks.csv`."""
+    rejects = any(result.auroc is not None for result in results)
+    return [_task_row(result) | ({"auroc": result.auroc} if rejects else {}) for result in results]
+
+
+def _task_row(result: TaskResult) -> Row:
+    episode, after = result.episode, asdict(result.after)
+    return {
+        "task": result.task,
+        "source": episode.source,
+        "classes": json.dumps(episode.classes, ensure_ascii=False),
+        "way": episode.way,
+        "shot": _plain(episode.shot),
+        "queries": _plain(episode.queries),
+        **{name: after[name] for name in SCORES},
+        "loss": result.loss,
+        "accuracy_before": result.before.accuracy,
+        "seconds": result.seconds,
+        **{name: after[name] for name in ("balanced_accuracy", "f1_micro", "ece")},
+    }
+
+
+def curve_rows(results: Sequence[TaskResult]) -> list[Row]:
+    """The rows of `curve.csv`: every task at every moment of the inner loop."""
+    return [
+        {"task": result.task, "step": int(step)} | asdict(moment)
+        for result in results
+        for step, moment in zip(result.answers.steps, result.moments, strict=True)
+    ]
+
+
+def class_rows(results: Sequence[TaskResult]) -> list[Row]:
+    """The rows of `classes.csv`: every class of every task, after adaptation."""
+    found = class_scores(joined_answers(results))
+    return [
+        {
+            "task": result.task,
+            "class": name,
+            "queries": int(found.queries[number, place]),
+            "predicted": int(found.predicted[number, place]),
+            **{each: float(getattr(found, each)[number, place]) for each in ("precision", "recall", "f1")},
+        }
+        for number, result in enumerate(results)
+        for place, name in enumerate(result.episode.classes)
+    ]
+
+
+def joined_answers(results: Sequence[TaskResult]) -> Answers:
+    """The answers of all tasks."""
+    return joined([result.answers for result in results])
+
+
+def summarise(results: Sequence[TaskResult], baseline: float | None = None, seed: int = 0) -> Row:
+    """The figures of `summary.json` that follow from the task results.
+
+    Args:
+        results: of the tasks.
+        baseline: see `fewshot.score.score`; no score where the prior's loss is 0.
+        seed: of the bootstrap.
+    """
+    priors = [result.episode.prior_loss for result in results]
+    scored = score([result.loss for result in results], priors, baseline) if baseline or any(priors) else None
+    rejected = [result.auroc for result in results if result.auroc is not None]
+    _, std, *_ = mean_interval([result.after.accuracy for result in results])
+    return {
+        "episodes": len(results),
+        "way": _common(result.episode.way for result in results),
+        "shot": _common(result.episode.shot for result in results),
+        **_scores(results, -1, (*SCORES, *FURTHER), seed),
+        "loss": over_tasks([result.loss for result in results])["mean"],
+        "score": scored and scored.plain(),
+        "before": _scores(results, 0, SCORES, seed),
+        "curve": _curve(results, seed),
+        "sources": _sources(results, seed),
+        "calibration": calibration(joined_answers(results)),
+        "variance": _variance(results),
+        "episodes_needed": {str(half): episodes_needed(std, half) for half in HALF_WIDTHS},
+    } | ({"auroc": over_tasks(rejected)} if rejected else {})
+
+
+def _scores(results: Sequence[TaskResult], moment: int, names: Iterable[str], seed: int) -> Row:
+    """Each score at one moment of the inner loop, over the tasks."""
+    found = {}
+    for name in names:
+        values = [getattr(result.moments[moment], name) for result in results]
+        low, high = bootstrap_interval(values, seed)
+        found[name] = over_tasks(values, name in LOSSES) | {"bootstrap95": [low, high]}
+    return found
+
+
+def _curve(results: Sequence[TaskResult], seed: int) -> list[Row]:
+    """Some scores at every moment that was looked at."""
+    steps = results[0].answers.steps
+    names = ("accuracy", "f1", "log_loss", "ece")
+    return [{"step": int(step)} | _scores(results, at, names, seed) for at, step in enumerate(steps)]
+
+
+def _sources(results: Sequence[TaskResult], seed: int) -> Row:
+    """The scores of the tasks of each source."""
+    by_source: dict[str, list[TaskResult]] = defaultdict(list)
+    for result in results:
+        by_source[result.episode.source].append(result)
+    names = ("accuracy", "recall", "f1")
+    return {
+        source: {"episodes": len(own)} | _scores(own, -1, names, seed)
+        for source, own in sorted(by_source.items())
+    }
+
+
+def _variance(results: Sequence[TaskResult]) -> Row | None:
+    """Where the spread of the accuracy comes from; None where no set of classes was drawn twice."""
+    split = variance_split(
+        np.array([result.after.accuracy for result in results]),
+        np.array([len(result.episode.query) for result in results]),
+        [(result.episode.source, *sorted(result.episode.classes)) for result in results],
+    )
+    return asdict(split) if split else None
+
+
+def _common(values: Iterator[float]) -> float | None:
+    """The value that all share; None where they differ."""
+    distinct = set(values)
+    return (_plain(distinct.pop()) or None) if len(distinct) == 1 else None
+
+
+def _plain(value: float) -> float:
+    """5 for 5.0: counts are whole numbers wherever they are."""
+    return int(value) if value == int(value) else value
