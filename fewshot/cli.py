@@ -12,6 +12,7 @@ COMMANDS = {
     "train": "meta-train, evaluate on the test side, write a run directory",
     "evaluate": "adapt the model of a run to test episodes and score them",
     "compare": "a run and baselines on the same episodes, with paired differences",
+    "report": "tables and pictures of runs in one page, or a table for a paper",
     "search": "search settings and models on validation episodes until they are good enough",
     "doctor": "versions, devices, what is missing and the command that mends it",
 }
@@ -71,6 +72,10 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         from fewshot.doctor import doctor
 
         return doctor
+    if name == "report":
+        from fewshot.report.command import report
+
+        return report
     if name == "search":
         from fewshot.search.command import search
 

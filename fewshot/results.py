@@ -96,40 +96,39 @@ def summarise(results: Sequence[TaskResult], baseline: float | None = None, seed
         "loss": over_tasks([result.loss for result in results])["mean"],
         "score": scored and scored.plain(),
         "before": _scores(results, 0, SCORES, seed),
-        "curve": _curve(results, seed),
-        "sources": _sources(results, seed),
+        "curve": _curve(results),
+        "sources": _sources(results),
         "calibration": calibration(joined_answers(results)),
         "variance": _variance(results),
         "episodes_needed": {str(half): episodes_needed(std, half) for half in HALF_WIDTHS},
     } | ({"auroc": over_tasks(rejected)} if rejected else {})
 
 
-def _scores(results: Sequence[TaskResult], moment: int, names: Iterable[str], seed: int) -> Row:
-    """Each score at one moment of the inner loop, over the tasks."""
+def _scores(results: Sequence[TaskResult], moment: int, names: Iterable[str], seed: int | None = None) -> Row:
+    """Each score at one moment of the inner loop, over the tasks; with a seed also bootstrapped."""
     found = {}
     for name in names:
         values = [getattr(result.moments[moment], name) for result in results]
-        low, high = bootstrap_interval(values, seed)
-        found[name] = over_tasks(values, name in LOSSES) | {"bootstrap95": [low, high]}
+        found[name] = over_tasks(values, name in LOSSES)
+        if seed is not None:
+            found[name]["bootstrap95"] = list(bootstrap_interval(values, seed))
     return found
 
 
-def _curve(results: Sequence[TaskResult], seed: int) -> list[Row]:
-    """Some scores at every moment that was looked at."""
-    steps = results[0].answers.steps
-    names = ("accuracy", "f1", "log_loss", "ece")
-    return [{"step": int(step)} | _scores(results, at, names, seed) for at, step in enumerate(steps)]
+def _curve(results: Sequence[TaskResult]) -> list[Row]:
+    """The scores at every moment that was looked at."""
+    names, steps = (*SCORES, *FURTHER), results[0].answers.steps
+    return [{"step": int(step)} | _scores(results, at, names) for at, step in enumerate(steps)]
 
 
-def _sources(results: Sequence[TaskResult], seed: int) -> Row:
+def _sources(results: Sequence[TaskResult]) -> Row:
     """The scores of the tasks of each source."""
     by_source: dict[str, list[TaskResult]] = defaultdict(list)
     for result in results:
         by_source[result.episode.source].append(result)
     names = ("accuracy", "recall", "f1")
     return {
-        source: {"episodes": len(own)} | _scores(own, -1, names, seed)
-        for source, own in sorted(by_source.items())
+        source: {"episodes": len(own)} | _scores(own, -1, names) for source, own in sorted(by_source.items())
     }
 
 

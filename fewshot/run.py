@@ -149,6 +149,18 @@ class RunFolder:
         Raises:
             InputError: no run there, an unfinished one, or one of another schema.
         """
+        self.check_is_run()
+        if not (self.path / "meta.safetensors").is_file():
+            raise InputError(
+                "the run is not finished", where=self.path, needed="a run whose training came to its end"
+            )
+
+    def check_is_run(self) -> None:
+        """Refuses what is no run, finished or not, of a version that this one can read.
+
+        Raises:
+            InputError: no run there, or one of another schema.
+        """
         try:
             schema = json.loads((self.path / "run.json").read_text(encoding="utf-8"))["schema"]
         except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
@@ -165,8 +177,4 @@ class RunFolder:
                 got=f"schema {schema}",
                 needed=f"schema {SCHEMA}",
                 fix="evaluate it with the version that run.json names",
-            )
-        if not (self.path / "meta.safetensors").is_file():
-            raise InputError(
-                "the run is not finished", where=self.path, needed="a run whose training came to its end"
             )

@@ -33,6 +33,7 @@ DOORS = {
     "datasets": "data/arrow.py",
     "transformers": "models/backbone.py",
     "peft": "models/lora.py",
+    "jinja2": "report/page.py",
 }
 
 

@@ -34,30 +34,27 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
             "rejection (AUROC)", "", percent(rejection["mean"]), interval(rejection["ci95"]), *spread
         )
     console.print(table)
-    _print_beside(summary, console)
+    for line in spread_lines(summary):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
     if skipped := summary.get("skipped_steps"):
         console.print(f"{skipped} outer steps were skipped: a loss was not finite; log.jsonl has which")
     if summary["ran"]:
         console.print(summary["ran"], soft_wrap=True, highlight=False, markup=False)
 
 
-def _print_beside(summary: Mapping[str, Any], console: Console) -> None:
-    """What is said of the accuracy beside its mean."""
-    loss, error = summary["log_loss"]["mean"], summary["calibration"]["ece"]
-    lines = [f"log loss {loss:.3f} nats; expected calibration error {percent(error)} over all queries"]
-    needed = ", ".join(
-        f"±{100 * float(half):g} points: {count:,}" for half, count in summary["episodes_needed"].items()
-    )
-    lines += [f"episodes that a 95% interval of the accuracy needs for {needed}"]
-    if split := summary["variance"]:
-        parts = ", ".join(
-            f"{name} {percent(split[name] ** 0.5)}" for name in ("classes", "support", "queries")
+def spread_lines(summary: Mapping[str, Any]) -> list[str]:
+    """What is said of the spread of the accuracy, as far as it was recorded: episodes needed, variances."""
+    lines = []
+    if counts := summary.get("episodes_needed"):
+        needed = ", ".join(f"{count:,} for ±{100 * float(half):g}" for half, count in counts.items())
+        lines.append(f"episodes that a 95% interval of the accuracy needs: {needed} points")
+    if split := summary.get("variance"):
+        parts = " ".join(
+            f"{name} {percent(split[name] ** 0.5)}," for name in ("classes", "support", "queries")
         )
-        lines += [
-            f"standard deviation of the accuracy by the choice of {parts} ({split['sets']} sets of classes)"
-        ]
-    for line in lines:
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        drawn = f"{split['sets']} sets of classes, {split['repeats']:.1f} episodes each"
+        lines.append(f"standard deviation of the accuracy by the choice of {parts} from {drawn}")
+    return lines
 
 
 def print_comparison(content: Mapping[str, Any], console: Console) -> None:
@@ -66,26 +63,26 @@ def print_comparison(content: Mapping[str, Any], console: Console) -> None:
     The differences are to the best baseline, task by task; where there is none, to the reference.
     """
     reference, over = content["reference"], content["best_baseline"] or content["reference"]
-    against = _against(content)
+    compared = against(content)
     table = Table(title=f"the same {content['episodes']} test episodes, seed {content['seed']}")
     table.add_column("method")
     for column in ("accuracy", "recall", "F1", f"over {over}", "s a task", "parameters"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, own in content["methods"].items():
         if name == reference:
-            table.add_row(BEFORE, *_scores(own["before"]), _difference(against.get(BEFORE)))
+            table.add_row(BEFORE, *_scores(own["before"]), difference_cell(compared.get(BEFORE)))
         cost = f"{own['seconds_per_task']:.3f}", f"{own['trainable_parameters']:,}"
-        table.add_row(name, *_scores(own), _difference(against.get(name)), *cost)
+        table.add_row(name, *_scores(own), difference_cell(compared.get(name)), *cost)
     Console(file=console.file, width=max(console.width, WIDE)).print(table)
-    for name, found in against.items():
+    for name, found in compared.items():
         counts = f"{found['wins']} tasks won, {found['ties']} tied, {found['losses']} lost in accuracy"
-        chance = f"p = {found['p_holm']:.2g} (sign permutations, Holm's correction for {len(against)})"
+        chance = f"p = {found['p_holm']:.2g} (sign permutations, Holm's correction for {len(compared)})"
         console.print(
             f"{name} against {over}: {counts}; {chance}", soft_wrap=True, highlight=False, markup=False
         )
 
 
-def _against(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def against(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """By method, what it has in accuracy over the best baseline, or over the reference without one."""
     if over := content["over_best_baseline"]:
         return {name: own["accuracy"] for name, own in over.items()}
@@ -101,15 +98,18 @@ def _turned(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scores(own: Mapping[str, Any]) -> list[str]:
     return [
-        f"{percent(own[name]['mean'])} ± {_half(own[name]['ci95'])}" for name in ("accuracy", "recall", "f1")
+        f"{percent(own[name]['mean'])} ± {half_width(own[name]['ci95'])}"
+        for name in ("accuracy", "recall", "f1")
     ]
 
 
-def _difference(found: Mapping[str, Any] | None) -> str:
-    return f"{100 * found['mean']:+.1f} ± {_half(found['ci95'])}" if found else ""
+def difference_cell(found: Mapping[str, Any] | None) -> str:
+    """A paired difference with the half width of its interval, in points; empty where there is none."""
+    return f"{100 * found['mean']:+.1f} ± {half_width(found['ci95'])}" if found else ""
 
 
-def _half(limits: tuple[float, float]) -> str:
+def half_width(limits: tuple[float, float]) -> str:
+    """Half of what lies between the limits, in percent."""
     return f"{50 * (limits[1] - limits[0]):.1f}"
 
 

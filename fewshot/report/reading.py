@@ -1,0 +1,177 @@
+"""A run as a report needs it: everything that its training and one evaluation left behind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fewshot.checkpoint import load_tensors
+from fewshot.errors import InputError
+from fewshot.metrics.answers import Answers
+from fewshot.metrics.scores import SCORES
+from fewshot.report.parsing import Row, damaged, read_json, read_lines, read_rows, read_text
+from fewshot.run import RunFolder
+
+EVALUATIONS = "evaluations"
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class ReportedRun:
+    """One run, or one of its evaluations.
+
+    Args:
+        name: for tables.
+        folder: of the evaluation: the run's own, or RUN/evaluations/NAME.
+        training: the run directory.
+        config: the text of `config.yaml`.
+        wrote: the versions that wrote the run.
+        log: a line an outer step.
+        data: what was read; None where that was not recorded.
+        summary: the figures over tasks; None where the evaluation is not finished.
+        tasks: the rows of `tasks.csv`; none where it is not finished.
+        manifest: which episodes; None where that was not recorded.
+        inspection: what is inside; None where that was not recorded.
+        comparison: the content of `compare.json`, where there is one.
+    """
+
+    name: str
+    folder: Path
+    training: Path
+    config: str
+    wrote: Row
+    log: list[Row]
+    data: Row | None
+    summary: Row | None
+    tasks: list[Row]
+    manifest: Row | None
+    inspection: Row | None
+    comparison: Row | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether its evaluation came to its end."""
+        return self.summary is not None
+
+    @cached_property
+    def figures(self) -> Row:
+        """The summary of a finished one."""
+        assert self.summary is not None
+        return self.summary
+
+    @property
+    def step(self) -> int:
+        """Outer steps in the log."""
+        return max((int(line["step"]) for line in self.log if "stage" not in line), default=0)
+
+    def values(self, name: str) -> list[float]:
+        """A column of the tasks."""
+        return [row[name] for row in self.tasks]
+
+    @cached_property
+    def answers(self) -> Answers | None:
+        """What was answered to every query; None where that was not recorded.
+
+        Raises:
+            InputError: a damaged file.
+        """
+        file = self.folder / "answers.safetensors"
+        if not file.is_file():
+            return None
+        try:
+            return Answers.of_arrays({name: value.numpy() for name, value in load_tensors(file).items()})
+        except ValueError as error:
+            damaged(file, "", error)
+
+
+def read_runs(paths: Sequence[str]) -> list[ReportedRun]:
+    """Reads run directories and evaluations, in their order.
+
+    Raises:
+        InputError: no run, a damaged file, no test tasks, the same one twice.
+    """
+    folders = [Path(path).resolve() for path in paths]
+    if len(set(folders)) < len(folders):
+        raise InputError("a run is named twice", got=", ".join(paths), needed="each run once")
+    names = [_name(folder) for folder in folders]
+    apart = names if len(set(names)) == len(names) else paths
+    return [_read(folder, name) for folder, name in zip(folders, apart, strict=True)]
+
+
+def _name(folder: Path) -> str:
+    return f"{_training(folder).name}/{folder.name}" if _is_evaluation(folder) else folder.name
+
+
+def _is_evaluation(folder: Path) -> bool:
+    return folder.parent.name == EVALUATIONS and (folder.parent.parent / "run.json").is_file()
+
+
+def _training(folder: Path) -> Path:
+    return folder.parent.parent if _is_evaluation(folder) else folder
+
+
+def _read(folder: Path, name: str) -> ReportedRun:
+    training = _training(folder)
+    RunFolder(training).check_is_run()
+    finished = (folder / "summary.json").is_file()
+    read = _read_finished(folder) if finished else (None, [], None, None)
+    summary, tasks, manifest, inspection = read
+    return ReportedRun(
+        name=name,
+        folder=folder,
+        training=training,
+        config=read_text(
+            next(f / "config.yaml" for f in (folder, training) if (f / "config.yaml").is_file())
+        ),
+        wrote=read_json(training / "run.json", ["versions"])["versions"],
+        log=read_lines(training / "log.jsonl", (training / "meta.safetensors").is_file()),
+        data=_read_if_there(training / "data.json"),
+        summary=summary,
+        tasks=tasks,
+        manifest=manifest,
+        inspection=inspection,
+        comparison=_read_if_there(folder / "compare.json"),
+    )
+
+
+def _read_if_there(file: Path) -> Row | None:
+    return read_json(file) if file.is_file() else None
+
+
+def _read_finished(folder: Path) -> tuple[Row, list[Row], Row | None, Row | None]:
+    """Summary, tasks, manifest and inspection of a finished evaluation."""
+    file = folder / "summary.json"
+    summary = read_json(file, ["episodes", "seed", "before", "seconds", *SCORES])
+    numbers = ["task", "way", "shot", *SCORES, "loss", "accuracy_before", "seconds"]
+    tasks = read_rows(folder / "tasks.csv", numbers, ["source", "classes"])
+    _check(folder, summary, tasks)
+    found = (_read_if_there(folder / name) for name in ("manifest.json", "inspection.json"))
+    return summary, tasks, *found  # type: ignore[return-value]
+
+
+def _check(folder: Path, summary: Row, tasks: list[Row]) -> None:
+    """The rows and the summary say the same."""
+    if not tasks or not summary["episodes"]:
+        raise InputError(
+            "the evaluation has no test tasks",
+            where=folder / "tasks.csv",
+            got="no row below the names of its columns" if not tasks else "0 episodes in summary.json",
+            needed="at least one test episode",
+            fix="evaluate the run: `fewshot evaluate RUN --episodes 600`",
+        )
+    try:
+        means: dict[str, Any] = {name: float(summary[name]["mean"]) for name in SCORES}
+    except (KeyError, TypeError, ValueError):
+        damaged(folder / "summary.json", "", "a score without a mean")
+    theirs = {name: float(np.mean([row[name] for row in tasks])) for name in SCORES}
+    wrong = [name for name in SCORES if not abs(means[name] - theirs[name]) <= TOLERANCE]
+    if len(tasks) != summary["episodes"] or wrong:
+        got = (
+            f"{wrong[0]} {means[wrong[0]]:.6f} against {theirs[wrong[0]]:.6f} over the rows"
+            if wrong
+            else f"{summary['episodes']} episodes against {len(tasks)} rows"
+        )
+        damaged(folder / "summary.json", "beside tasks.csv", got, "figures that follow from the rows")
