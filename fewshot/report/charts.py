@@ -59,9 +59,11 @@ def _band(axes: Axes, curve: Sequence[Row], score: str, factor: float, style: di
     axes.fill_between(steps, low, high, color=style["color"], alpha=0.16, linewidth=0)
 
 
-def distribution(runs: Sequence[ReportedRun]) -> str:
+def distribution(runs: Sequence[ReportedRun]) -> str | None:
     """The share of tasks below an accuracy, after adaptation and, of a run alone, before it."""
     known = [run for run in runs if run.finished]
+    if not known:
+        return None
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()

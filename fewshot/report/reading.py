@@ -157,8 +157,8 @@ def _check(folder: Path, summary: Row, tasks: list[Row]) -> None:
     if not tasks or not summary["episodes"]:
         raise InputError(
             "the evaluation has no test tasks",
-            where=folder / "tasks.csv",
-            got="no row below the names of its columns" if not tasks else "0 episodes in summary.json",
+            where=folder / ("summary.json" if tasks else "tasks.csv"),
+            got="0 episodes" if tasks else "no row below the names of its columns",
             needed="at least one test episode",
             fix="evaluate the run: `fewshot evaluate RUN --episodes 600`",
         )

@@ -31,6 +31,7 @@ def view_of(run: ReportedRun) -> Row:
         "config": run.config,
         "versions": run.wrote,
         "commands": commands(run),
+        "ran": (run.summary or {}).get("ran", ""),
         "data": json.dumps(run.data, indent=2, ensure_ascii=False) if run.data else "",
         "origins": run.manifest["sources"] if run.manifest else [],
     }
@@ -43,7 +44,6 @@ def _results(run: ReportedRun) -> Row:
     inspected, seed = run.inspection or {}, summary["seed"]
     return {
         "summary": summary,
-        "ran": summary.get("ran", ""),
         "episodes_said": f"{summary['episodes']} test episodes, {way}-way {shot}-shot, seed {seed}",
         "scores": list(score_rows(summary)),
         "beside": spread_lines(summary),
