@@ -22,6 +22,7 @@ from fewshot.report.worked import print_episode
 from fewshot.run import RunFolder, check_free
 from fewshot.tasks.family import TaskFamily, episodes
 from fewshot.tasks.manifest import Manifest, Replayed
+from fewshot.trackers import TRACKERS
 from fewshot.training import Trainer
 
 TRAIN = """Meta-train, evaluate on the test side, write a run directory.
@@ -43,6 +44,8 @@ def train(arguments: Sequence[str]) -> int:
     parser.add_argument("--overwrite", action="store_true", help="replace a run directory that exists")
     strict = "refuse data whose sides share classes, texts or near-duplicates; else they are reported"
     parser.add_argument("--strict", action="store_true", help=strict)
+    shown = f"write the lines of the log for these too, into OUT/trackers: {', '.join(TRACKERS)}"
+    parser.add_argument("--trackers", nargs="*", default=[], help=shown)
     parsed = parse(parser, arguments)
     out = Path(parsed.out)
     if not parsed.overwrite:
@@ -53,6 +56,7 @@ def train(arguments: Sequence[str]) -> int:
         out=out,
         config=lambda: resolved(parser, parsed, parts, trainer.resolved()),
         strict=parsed.strict,
+        trackers=parsed.trackers,
     )
     trainer.check()
     if out.exists():

@@ -1,8 +1,10 @@
-"""The lines of a training: in the run directory, and the objective that they end with."""
+"""The lines of a training: in the run directory, for trackers, and the objective that they end with."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fewshot.run import RunFolder
+from fewshot.trackers import Trackers
 
 META = "meta-training"  # a stage of the training, where a line names none
 LAST = 10  # steps that an objective is the mean of
@@ -13,10 +15,11 @@ class Log:
 
     Args:
         folder: where `log.jsonl` is; None where nothing is written.
+        trackers: are given the lines too.
     """
 
-    def __init__(self, folder: RunFolder | None) -> None:
-        self._folder = folder
+    def __init__(self, folder: RunFolder | None, trackers: Trackers) -> None:
+        self._folder, self._trackers = folder, trackers
         self._objectives: dict[str, list[float]] = {}  # by stage
 
     def add(self, line: dict[str, Any]) -> None:
@@ -25,8 +28,28 @@ class Log:
         values += [line["objective"]] if "objective" in line else []
         if self._folder:
             self._folder.log(line)
+        self._trackers.line(line)
+
+    def start(self, config: str, say: Callable[[str], None]) -> None:
+        """Before the first line: the text of `config.yaml`, and who is told what happens to trackers."""
+        self._trackers.start(config, say)
+
+    def end(self, summary: Mapping[str, Any]) -> None:
+        """After the last line: the content of `summary.json`."""
+        self._trackers.end(summary)
+
+    def close(self) -> None:
+        """Whether the training came to its end or not."""
+        self._trackers.close()
 
     def objective(self) -> dict[str, float]:
         """J(theta) of each stage, the mean of its last steps; see `fewshot.score`."""
         ends = {stage: values[-LAST:] for stage, values in self._objectives.items()}
         return {stage: sum(values) / len(values) for stage, values in ends.items() if values}
+
+
+def said_of(line: Mapping[str, Any]) -> str:
+    """What the progress bar says of a step."""
+    if "skipped" in line:
+        return "skipped"
+    return f"loss {line['loss']:.3f}, query accuracy {line['accuracy']:.3f}"

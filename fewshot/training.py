@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from fewshot.engine import Engine
 from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
 from fewshot.inspection.inspect import inspect
-from fewshot.log import Log
+from fewshot.log import Log, said_of
 from fewshot.loop import OuterLoop
 from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
@@ -26,6 +26,7 @@ from fewshot.progress import Progress
 from fewshot.run import Run, RunFolder, settings_alone
 from fewshot.tasks.apart import report_of
 from fewshot.tasks.family import TaskFamily, episodes
+from fewshot.trackers import Trackers
 from fewshot.transfer import MultiTaskStart
 
 TRANSFER = "multi-task"  # a stage of the training
@@ -46,6 +47,7 @@ class Trainer:
             them in any case, in `data.json`.
         config: gives the text of `config.yaml`; asked once the algorithm is prepared.
         title: what the progress bar says; no bar where it is empty.
+        trackers: 'tensorboard', 'wandb': are given the lines of the log and the test figures, in `out`.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Trainer:
         config: Callable[[], str] | None = None,
         strict: bool = False,
         title: str = "meta-training",
+        trackers: Sequence[str] = (),
     ) -> None:
         self.family, self.model, self.algorithm = family, model, algorithm
         self.training, self.validation, self.evaluation = training, validation, evaluation
@@ -68,7 +71,7 @@ class Trainer:
         self._data: dict[str, Any] | None = None
         self._said: list[str] | None = None  # what the parts said when they were prepared
         self._title, self._skipped = title, 0
-        self.log = Log(self._folder)
+        self.log = Log(self._folder, Trackers(trackers, self._folder.path if self._folder else None))
         self._trains = algorithm.trainable and training.steps > 0
         at_once = training.tasks_at_once
         tasks = training.meta_batch if at_once == "auto" else min(at_once, training.meta_batch)
@@ -127,9 +130,11 @@ class Trainer:
         """
         started = time.perf_counter()
         self.check()
-        kept = self.train()
-        results = evaluate(self.family, self.model, self.algorithm, self.evaluation, title="test episodes")
-        return self._finish(results, kept, time.perf_counter() - started)
+        with contextlib.closing(self.log):
+            kept = self.train()
+            settings = self.evaluation
+            results = evaluate(self.family, self.model, self.algorithm, settings, title="test episodes")
+            return self._finish(results, kept, time.perf_counter() - started)
 
     def train(self, told: Callable[[Validated], None] | None = None) -> Validated | None:
         """Trains and keeps the best meta-parameters; draws no test episode.
@@ -145,8 +150,10 @@ class Trainer:
             FewshotError: a loss that is not finite, a disk that is full.
         """
         self.check(test=False)
+        config = self._config()
         if self._folder:
-            self._folder.create(self._config(), self._data)
+            self._folder.create(config, self._data)
+        self.log.start(config, Progress(self._title, 0).say)
         if self._trains:
             self._transfer()
             kept = self._meta_train(told or (lambda _: None))
@@ -182,7 +189,7 @@ class Trainer:
         with Progress("multi-task training" if steps else "", steps) as progress:
             for line in self._start.lines():
                 self.log.add({"stage": TRANSFER} | line)
-                progress.advance(1, _said_of(line))
+                progress.advance(1, said_of(line))
         self._skipped += self._start.skipped
 
     def _meta_train(self, told: Callable[[Validated], None]) -> Validated | None:
@@ -204,7 +211,7 @@ class Trainer:
                     line |= found.line(self.validation.baseline_loss)
                     progress.say(f"step {step}: validation accuracy {line['valid_accuracy']:.3f}")
                 self.log.add(line)
-                progress.advance(1, _said_of(line))
+                progress.advance(1, said_of(line))
                 if "skipped" in line:
                     progress.say(f"step {step} is skipped, not finite: {line['skipped']}")
                 if due:
@@ -230,6 +237,7 @@ class Trainer:
         summary["skipped_steps"] = self._skipped
         summary["objective"] = self.log.objective()
         summary["validation"] = kept and kept.line(baseline) | {"step": kept.step}
+        self.log.end(summary)
         path = self._folder.path if self._folder else None
         if path:
             inspection = inspect(self.model, self.algorithm, results, self.evaluation, title="inspection")
@@ -240,10 +248,3 @@ class Trainer:
         groups = {name: asdict(getattr(self, name)) for name in ("training", "validation", "evaluation")}
         groups["training"] |= self.resolved()
         return settings_alone((self.family, self.model, self.algorithm), groups)
-
-
-def _said_of(line: Mapping[str, Any]) -> str:
-    """What the progress bar says of a step."""
-    if "skipped" in line:
-        return "skipped"
-    return f"loss {line['loss']:.3f}, query accuracy {line['accuracy']:.3f}"

