@@ -17,6 +17,8 @@ import numpy as np
 
 from fewshot.metrics.answers import Floats, Integers
 
+FEWEST = 20  # further draws of sets that were drawn already: with fewer the estimate is noise
+
 
 @dataclass(frozen=True)
 class VarianceSplit:
@@ -46,12 +48,12 @@ def variance_split(accuracy: Floats, queries: Integers, sets: Sequence[Hashable]
         sets: what the classes of each are.
 
     Returns:
-        None where it cannot be told: no set of classes has two episodes, or all have the same, or an episode
-        has a single query.
+        None where it cannot be told: fewer than 20 episodes have classes that another one had before, all
+        have the same, or one has a single query.
     """
     names = {name: number for number, name in enumerate(dict.fromkeys(sets))}
     group = np.array([names[name] for name in sets])
-    if not 1 < len(names) < len(group) or queries.min() < 2:
+    if len(names) < 2 or len(group) - len(names) < FEWEST or queries.min() < 2:
         return None
     between, within = _components(accuracy, group)
     chance = float(np.mean(accuracy * (1 - accuracy) / (queries - 1)))

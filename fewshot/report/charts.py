@@ -13,7 +13,7 @@ from fewshot.report.parsing import Row
 from fewshot.report.reading import ReportedRun
 from fewshot.report.svg import DASHES, MUTED, SERIES, picture
 
-WIDE = 7.2  # inches
+WIDE = 9.4  # inches
 POINTS = 300  # of a curve of outer steps
 
 
@@ -49,7 +49,7 @@ def curves(runs: Sequence[ReportedRun]) -> str | None:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _legend(left, known)
 
-    return picture("curves", "accuracy and log loss by inner step", WIDE, 2.7, draw)
+    return picture("curves", "accuracy and log loss by inner step", WIDE, 3.0, draw)
 
 
 def _band(axes: Axes, curve: Sequence[Row], score: str, factor: float, style: dict[str, Any]) -> None:
@@ -80,7 +80,7 @@ def distribution(runs: Sequence[ReportedRun]) -> str | None:
             axes.get_lines()[0].set_label("after adaptation")
         axes.legend(loc="upper left")
 
-    return picture("distribution", "distribution of the accuracy over tasks", WIDE, 2.7, draw)
+    return picture("distribution", "distribution of the accuracy over tasks", WIDE, 3.0, draw)
 
 
 def _steps(axes: Axes, values: Sequence[float], style: dict[str, Any]) -> None:
@@ -109,7 +109,7 @@ def reliability(runs: Sequence[ReportedRun]) -> str | None:
         axes.set(xlabel="confidence, %", ylabel="right answers, %", xlim=(0, 102), ylim=(0, 102))
         axes.legend(loc="upper left")
 
-    return picture("reliability", "accuracy against confidence", 4.6, 3.4, draw)
+    return picture("reliability", "accuracy against confidence", 5.6, 4.0, draw)
 
 
 def similarity(runs: Sequence[ReportedRun]) -> str | None:
@@ -137,7 +137,7 @@ def similarity(runs: Sequence[ReportedRun]) -> str | None:
         axes.tick_params("x", rotation=0 if len(names) < 10 else 60)
         _legend(axes, known)
 
-    return picture("similarity", "similarity of representations by layer", 4.6, 2.6, draw)
+    return picture("similarity", "similarity of representations by layer", 5.6, 2.8, draw)
 
 
 def training(runs: Sequence[ReportedRun]) -> str | None:
@@ -167,7 +167,7 @@ def training(runs: Sequence[ReportedRun]) -> str | None:
         right.set(title="query accuracy, % (validation: diamonds)", xlabel="outer steps")
         _legend(left, known)
 
-    return picture("training", "loss and accuracy by outer step", WIDE, 2.7, draw)
+    return picture("training", "loss and accuracy by outer step", WIDE, 3.0, draw)
 
 
 def _smooth(axes: Axes, lines: Sequence[Row], name: str, factor: float, style: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ def movement(run: ReportedRun, number: int) -> str | None:
         for axes in (left, right):
             axes.grid(visible=False, axis="y")
 
-    return picture(f"movement-{number}", "moves of the adapted tensors", 7.2, 0.9 + 0.17 * len(rows), draw)
+    return picture(f"movement-{number}", "moves of the adapted tensors", 9.4, 0.9 + 0.19 * len(rows), draw)
 
 
 def _together(rows: Sequence[Row]) -> list[Row]:
@@ -98,4 +98,4 @@ def rates(run: ReportedRun, number: int) -> str | None:
         later = f", steps 1 to {len(steps)} from pale to full" if steps else ""
         axes.set(title=f"inner rate{later}")
 
-    return picture(f"rates-{number}", "learned inner rates by tensor", 7.2, 0.9 + 0.17 * len(names), draw)
+    return picture(f"rates-{number}", "learned inner rates by tensor", 9.4, 0.9 + 0.19 * len(names), draw)

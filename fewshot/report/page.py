@@ -1,6 +1,6 @@
 """The page: one file that opens from a disk, without a network and without a script."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -46,7 +46,7 @@ def _context(runs: Sequence[ReportedRun], content: Row) -> Row:
     }
     return {
         "title": _title(runs),
-        "subtitle": f"{len(runs)} run{'s' if len(runs) > 1 else ''}, {len(finished)} finished",
+        "subtitle": _subtitle(runs, views),
         "contents": [(id_, name) for id_, name in _names(finished).items() if shown.get(id_)],
         "runs": list(views.values()),
         "finished": [views[run.name] for run in finished],
@@ -85,6 +85,15 @@ def _names(finished: Sequence[ReportedRun]) -> dict[str, str]:
 def _title(runs: Sequence[ReportedRun]) -> str:
     names = [run.name for run in runs]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _subtitle(runs: Sequence[ReportedRun], views: Mapping[str, Row]) -> str:
+    """What the figures are of."""
+    finished = [run for run in runs if run.finished]
+    if not finished:
+        return "not finished"
+    count = f"{len(finished)} runs on the same " if len(finished) > 1 else ""
+    return count + str(views[finished[0].name]["episodes_said"])
 
 
 def _pictures(runs: Sequence[ReportedRun]) -> dict[str, Markup | None]:

@@ -46,15 +46,21 @@ def test_groups_of_equal_size_have_the_textbook_estimate() -> None:
 
 
 def test_no_spread_at_all_is_all_zero() -> None:
-    split = variance_split(np.ones(6), np.full(6, 10), [0, 0, 1, 1, 2, 2])
+    split = variance_split(np.ones(30), np.full(30, 10), [n // 5 for n in range(30)])
     assert split is not None
     assert (split.classes, split.support, split.queries) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
     ("sets", "queries"),
-    [([0, 1, 2, 3], 10), ([0, 0, 0, 0], 10), ([0, 0, 1, 1], 1)],
-    ids=["no set twice", "one set", "one query"],
+    [
+        (list(range(40)), 10),
+        ([0] * 40, 10),
+        ([n // 2 for n in range(40)], 1),
+        ([n // 2 for n in range(38)], 10),
+    ],
+    ids=["no set twice", "one set", "one query", "few again"],
 )
 def test_where_it_cannot_be_told(sets: list[int], queries: int) -> None:
-    assert variance_split(np.array([0.5, 0.6, 0.7, 0.8]), np.full(4, queries), sets) is None
+    accuracy = np.random.default_rng(0).random(len(sets))
+    assert variance_split(accuracy, np.full(len(sets), queries), sets) is None
