@@ -85,7 +85,7 @@ def compare(
     family: TaskFamily, contestants: Sequence[Contestant], settings: Evaluation
 ) -> dict[str, list[TaskResult]]:
     """Each contestant's results on the same test episodes, by name."""
-    settings = replace(settings, curve=False)
+    settings = replace(settings, curve=False, repeats=1)  # a difference is of an episode each
     return {
         each.name: evaluate(family, each.model, each.algorithm, settings, title=f"{each.name}:")
         for each in contestants

@@ -15,7 +15,7 @@ from fewshot.ahead import ahead
 from fewshot.algorithms.algorithm import Algorithm, Predictor, outsiders, ready
 from fewshot.chunks import Chunks
 from fewshot.data.split import Side
-from fewshot.errors import require_at_least
+from fewshot.errors import InputError, require_at_least
 from fewshot.metrics.answers import Answers, Floats
 from fewshot.metrics.scores import Scores, rejection_auroc, scores
 from fewshot.models.batch import TaskBatch
@@ -54,6 +54,13 @@ class Evaluation:
     def __post_init__(self) -> None:
         require_at_least("evaluation", self, episodes=1, seed=0, repeats=1, tasks_at_once=1)
         require_at_least("evaluation", self, inspected=0, shown=0, influence=0)
+        if self.episodes % self.repeats:
+            raise InputError(
+                "the last classes would be drawn from fewer times than the others",
+                where="evaluation.episodes",
+                got=f"{self.episodes} episodes, repeats {self.repeats}",
+                needed="a multiple of evaluation.repeats",
+            )
 
 
 @dataclass(frozen=True)

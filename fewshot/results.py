@@ -12,7 +12,7 @@ from fewshot.evaluation import TaskResult
 from fewshot.metrics.answers import Answers, joined
 from fewshot.metrics.bootstrap import bootstrap_interval
 from fewshot.metrics.calibration import calibration
-from fewshot.metrics.intervals import mean_interval, over_tasks
+from fewshot.metrics.intervals import mean_interval, over_tasks, set_means
 from fewshot.metrics.needed import episodes_needed
 from fewshot.metrics.scores import FURTHER, SCORES, class_scores
 from fewshot.metrics.variance import variance_split
@@ -76,49 +76,59 @@ def joined_answers(results: Sequence[TaskResult]) -> Answers:
     return joined([result.answers for result in results])
 
 
-def summarise(results: Sequence[TaskResult], baseline: float | None = None, seed: int = 0) -> Row:
+def summarise(
+    results: Sequence[TaskResult], baseline: float | None = None, seed: int = 0, repeats: int = 1
+) -> Row:
     """The figures of `summary.json` that follow from the task results.
 
     Args:
         results: of the tasks.
         baseline: see `fewshot.score.score`; no score where the prior's loss is 0.
         seed: of the bootstrap.
+        repeats: how often the same classes were drawn from, one time after another; intervals are over the
+            means of these draws then.
     """
     priors = [result.episode.prior_loss for result in results]
     scored = score([result.loss for result in results], priors, baseline) if baseline or any(priors) else None
     rejected = [result.auroc for result in results if result.auroc is not None]
-    _, std, *_ = mean_interval([result.after.accuracy for result in results])
+    _, std, *_ = mean_interval(set_means([result.after.accuracy for result in results], repeats))
     return {
         "episodes": len(results),
         "way": _common(result.episode.way for result in results),
         "shot": _common(result.episode.shot for result in results),
-        **_scores(results, -1, (*SCORES, *FURTHER), seed),
+        **_scores(results, -1, (*SCORES, *FURTHER), repeats, seed),
         "loss": over_tasks([result.loss for result in results])["mean"],
         "score": scored and scored.plain(),
-        "before": _scores(results, 0, SCORES, seed),
-        "curve": _curve(results),
+        "before": _scores(results, 0, SCORES, repeats, seed),
+        "curve": _curve(results, repeats),
         "sources": _sources(results),
         "calibration": calibration(joined_answers(results)),
         "variance": _variance(results),
-        "episodes_needed": {str(half): episodes_needed(std, half) for half in HALF_WIDTHS},
+        "episodes_needed": {str(half): repeats * episodes_needed(std, half) for half in HALF_WIDTHS},
     } | ({"auroc": over_tasks(rejected)} if rejected else {})
 
 
-def _scores(results: Sequence[TaskResult], moment: int, names: Iterable[str], seed: int | None = None) -> Row:
+def _scores(
+    results: Sequence[TaskResult],
+    moment: int,
+    names: Iterable[str],
+    repeats: int = 1,
+    seed: int | None = None,
+) -> Row:
     """Each score at one moment of the inner loop, over the tasks; with a seed also bootstrapped."""
     found = {}
     for name in names:
         values = [getattr(result.moments[moment], name) for result in results]
-        found[name] = over_tasks(values, name in LOSSES)
+        found[name] = over_tasks(values, name in LOSSES, repeats)
         if seed is not None:
-            found[name]["bootstrap95"] = list(bootstrap_interval(values, seed))
+            found[name]["bootstrap95"] = list(bootstrap_interval(set_means(values, repeats), seed))
     return found
 
 
-def _curve(results: Sequence[TaskResult]) -> list[Row]:
+def _curve(results: Sequence[TaskResult], repeats: int) -> list[Row]:
     """The scores at every moment that was looked at."""
     names, steps = (*SCORES, *FURTHER), results[0].answers.steps
-    return [{"step": int(step)} | _scores(results, at, names) for at, step in enumerate(steps)]
+    return [{"step": int(step)} | _scores(results, at, names, repeats) for at, step in enumerate(steps)]
 
 
 def _sources(results: Sequence[TaskResult]) -> Row:

@@ -105,7 +105,7 @@ class RunFolder:
         order = getattr(algorithm, "order", None)  # baselines have none
         drawn = {"seed": settings.seed, "repeats": settings.repeats}
         head = {"schema": SCHEMA} | drawn | {"order": order, "seconds": seconds, "ran": model.note()}
-        return head | summarise(results, baseline, settings.seed) | {"versions": versions()}
+        return head | summarise(results, baseline, settings.seed, settings.repeats) | {"versions": versions()}
 
     @staticmethod
     def write_results(

@@ -75,6 +75,27 @@ def test_the_example_of_other_algorithms_runs(place: Path, tiny_backbone: str) -
     assert main([*words, *QUICK["compare"]]) == 0
 
 
+def test_the_examples_of_reports_run(
+    place: Path, tiny_backbone: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *QUICK["train"], f"--model.backbone={tiny_backbone}", "--out", "runs/b77"]) == 0
+    page, table = commands("Numbers, and a look at them")
+    capsys.readouterr()
+    assert main(page) == main(table) == 0
+    assert (place / "report.html").read_text().startswith("<!doctype html>")
+    assert "\\toprule" in capsys.readouterr().out
+
+
+def test_every_file_of_an_evaluation_is_explained(place: Path, tiny_backbone: str) -> None:
+    assert main(["train", *QUICK["train"], f"--model.backbone={tiny_backbone}", "--out", "runs/one"]) == 0
+    assert main(["evaluate", "runs/one", *QUICK["evaluate"], "--name", "again"]) == 0
+    section = README.split("## Numbers, and a look at them\n")[1].split("\n## ")[0]
+    table = next(part for part in section.split("\n\n") if part.startswith("| file"))
+    explained = set(re.findall(r"^\| `([a-z.]+)` \|", table, flags=re.MULTILINE))
+    written = {file.name for file in (place / "runs" / "one" / "evaluations" / "again").iterdir()}
+    assert explained == written - {"config.yaml"}
+
+
 @pytest.mark.data
 def test_the_search_examples_run(place: Path, data_folder: Path, tiny_backbone: str) -> None:
     small = ["--training.meta_batch=2", "--evaluation.episodes=2", "--seeds=1", "--pruner=none"]

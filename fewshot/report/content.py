@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fewshot.metrics.intervals import set_means
 from fewshot.metrics.paired import corrected, paired
 from fewshot.metrics.scores import SCORES
 from fewshot.report.parsing import Row
@@ -68,9 +69,11 @@ def _differences(runs: Sequence[ReportedRun]) -> Row:
     """By run, every score less that of the first run, task by task."""
     if len(runs) < 2:
         return {}
-    first, seed = runs[0], runs[0].figures["seed"]
+    first, *others = runs
+    seed, repeats = first.figures["seed"], first.figures.get("repeats", 1)
+    theirs = {name: set_means(first.values(name), repeats) for name in SCORES}
     rows: dict[str, dict[str, dict[str, Any]]] = {
-        run.name: {name: paired(run.values(name), first.values(name), seed) for name in SCORES}
-        for run in runs[1:]
+        run.name: {name: paired(set_means(run.values(name), repeats), theirs[name], seed) for name in SCORES}
+        for run in others
     }
     return corrected(rows)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import LearnerMaker
 from tasks.made import FAMILIES_MADE, TWELVE, rows
@@ -11,6 +12,7 @@ from fewshot.algorithms.prototypes import FrozenPrototypes
 from fewshot.data.augment import Augmentation
 from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, evaluate
+from fewshot.metrics.intervals import mean_interval
 from fewshot.results import summarise
 from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.family import episodes
@@ -57,7 +59,17 @@ def test_a_manifest_replays_every_draw(kind: str, tmp_path: Path) -> None:
 def test_repeats_split_the_variance(make_learner: LearnerMaker) -> None:
     family = NWayKShot(rows(TWELVE), 2, 3, 4)
     settings = Evaluation(36, repeats=3)
-    found = summarise(evaluate(family, make_learner(), FrozenPrototypes(), settings))["variance"]
+    results = evaluate(family, make_learner(), FrozenPrototypes(), settings)
+    summary = summarise(results, repeats=3)
+    means = np.array([result.after.accuracy for result in results]).reshape(12, 3).mean(1)
+    _, _, low, high = mean_interval(means.tolist())
+    assert summary["accuracy"]["ci95"] == pytest.approx([low, high])  # draws of the same classes count as one
+    found = summary["variance"]
     assert found["sets"] <= 6  # two of four classes
     assert found["repeats"] == 36 / found["sets"]
     assert min(found["classes"], found["support"], found["queries"]) >= 0
+
+
+def test_every_set_of_classes_is_drawn_from_as_often() -> None:
+    with pytest.raises(InputError, match=r"the last classes(.|\n)*10 episodes, repeats 4"):
+        Evaluation(10, repeats=4)
