@@ -13,7 +13,8 @@ from fewshot.errors import InputError, suggestion
 from fewshot.files import write_text
 from fewshot.report.content import content_of
 from fewshot.report.formats import FORMATS
-from fewshot.report.reading import read_runs
+from fewshot.report.parsing import AGAIN, WHOLE
+from fewshot.report.reading import ReportedRun, read_runs
 
 SUFFIXES = {".html": "html", ".htm": "html", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex"}
 KNOWN = ("html", *FORMATS)
@@ -36,19 +37,31 @@ def report(arguments: Sequence[str]) -> int:
     kind = _format(asked.format, asked.out)
     out = _out(asked.out, kind, asked.runs[0])
     runs = read_runs(asked.runs)
-    content = content_of(runs, shlex.join(["fewshot", "report", *arguments]))
-    if kind == "html":
-        from fewshot.report.page import page  # here: it imports matplotlib, which takes a second
-
-        text = page(runs, content)
-    else:
-        text = FORMATS[kind](content)
+    try:
+        text = _text(kind, runs, shlex.join(["fewshot", "report", *arguments]))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError(
+            "a file of a run has not the shape that it was written with",
+            where=", ".join(str(run.folder) for run in runs),
+            got=f"{type(error).__name__}: {error}",
+            needed=WHOLE,
+            fix=f"{AGAIN}; --debug shows where it was missed",
+        ) from error
     if out is None:
         sys.stdout.write(text)
         return 0
     write_text(out, text)
     Console().print(f"written to {out}", soft_wrap=True, highlight=False, markup=False)
     return 0
+
+
+def _text(kind: str, runs: Sequence[ReportedRun], command: str) -> str:
+    content = content_of(runs, command)
+    if kind != "html":
+        return FORMATS[kind](content)
+    from fewshot.report.page import page  # here: it imports matplotlib, which takes a second
+
+    return page(runs, content)
 
 
 def _parser() -> argparse.ArgumentParser:

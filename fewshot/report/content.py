@@ -48,7 +48,9 @@ def _run(run: ReportedRun) -> Row:
         "cost": cost(run),
         "versions": run.wrote,
     }
-    return state | ({"summary": run.summary} if run.finished else {})
+    read: Row = {"config": run.config, "data": run.data, "inspection": run.inspection}
+    read |= {"comparison": run.comparison, "log": run.log, "tasks": run.tasks}
+    return state | ({"summary": run.summary} if run.finished else {}) | read
 
 
 def cost(run: ReportedRun) -> Row:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
 from fewshot.report import charts, inside
@@ -24,12 +24,18 @@ def page(runs: Sequence[ReportedRun], content: Row) -> str:
     Args:
         runs: finished ones on the same episodes, and unfinished ones.
         content: of `content_of`.
+
+    Raises:
+        ValueError: files of a run that lack something.
     """
     loader = PackageLoader("fewshot.report", TEMPLATES)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {"percent": percent, "half": half_width}
     style = files("fewshot.report").joinpath(TEMPLATES, "report.css").read_text(encoding="utf-8")
-    text = environment.get_template("report.html").render(_context(runs, content), style=Markup(style))
+    try:
+        text = environment.get_template("report.html").render(_context(runs, content), style=Markup(style))
+    except UndefinedError as error:
+        raise ValueError(str(error)) from error
     return "\n".join(line for line in text.splitlines() if line.strip()) + "\n"
 
 

@@ -61,7 +61,7 @@ def read_json(file: Path, keys: Sequence[str] = ()) -> Row:
 
 
 def read_lines(file: Path, finished: bool) -> list[Row]:
-    """JSON objects, one a line; the last line of a run that is not finished may be cut off.
+    """JSON objects of outer steps, one a line; the last line of a run that is not finished may be cut off.
 
     Raises:
         InputError: another line that is no JSON object.
@@ -73,12 +73,12 @@ def read_lines(file: Path, finished: bool) -> list[Row]:
     for number, line in enumerate(lines, 1):
         try:
             content = json.loads(line)
-            if not isinstance(content, dict):
-                raise ValueError(f"a {type(content).__name__}")
+            if not isinstance(content, dict) or not isinstance(content.get("step"), int):
+                raise ValueError("no object with a step")
             found.append(content)
         except ValueError as error:
             if finished or number < len(lines):
-                damaged(file, f"line {number}", error, "a JSON object in each line")
+                damaged(file, f"line {number}", error, "a JSON object with a step in each line")
     return found
 
 

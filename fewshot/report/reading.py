@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from fewshot.checkpoint import load_tensors
-from fewshot.errors import InputError
-from fewshot.metrics.answers import Answers
+from fewshot.errors import InputError, suggestion
 from fewshot.metrics.scores import SCORES
 from fewshot.report.parsing import Row, damaged, read_json, read_lines, read_rows, read_text
 from fewshot.run import RunFolder
@@ -71,21 +68,6 @@ class ReportedRun:
         """A column of the tasks."""
         return [row[name] for row in self.tasks]
 
-    @cached_property
-    def answers(self) -> Answers | None:
-        """What was answered to every query; None where that was not recorded.
-
-        Raises:
-            InputError: a damaged file.
-        """
-        file = self.folder / "answers.safetensors"
-        if not file.is_file():
-            return None
-        try:
-            return Answers.of_arrays({name: value.numpy() for name, value in load_tensors(file).items()})
-        except ValueError as error:
-            damaged(file, "", error)
-
 
 def read_runs(paths: Sequence[str]) -> list[ReportedRun]:
     """Reads run directories and evaluations, in their order.
@@ -116,6 +98,13 @@ def _training(folder: Path) -> Path:
 def _read(folder: Path, name: str) -> ReportedRun:
     training = _training(folder)
     RunFolder(training).check_is_run()
+    if not folder.is_dir():
+        raise InputError(
+            "there is no such evaluation",
+            where=folder,
+            needed="a folder in evaluations/ of the run",
+            fix=suggestion(folder.name, [each.name for each in folder.parent.glob("*")]),
+        )
     finished = (folder / "summary.json").is_file()
     read = _read_finished(folder) if finished else (None, [], None, None)
     summary, tasks, manifest, inspection = read
@@ -123,9 +112,7 @@ def _read(folder: Path, name: str) -> ReportedRun:
         name=name,
         folder=folder,
         training=training,
-        config=read_text(
-            next(f / "config.yaml" for f in (folder, training) if (f / "config.yaml").is_file())
-        ),
+        config=read_text((folder if (folder / "config.yaml").is_file() else training) / "config.yaml"),
         wrote=read_json(training / "run.json", ["versions"])["versions"],
         log=read_lines(training / "log.jsonl", (training / "meta.safetensors").is_file()),
         data=_read_if_there(training / "data.json"),
@@ -133,12 +120,12 @@ def _read(folder: Path, name: str) -> ReportedRun:
         tasks=tasks,
         manifest=manifest,
         inspection=inspection,
-        comparison=_read_if_there(folder / "compare.json"),
+        comparison=_read_if_there(folder / "compare.json", ["methods", "reference", "episodes", "seed"]),
     )
 
 
-def _read_if_there(file: Path) -> Row | None:
-    return read_json(file) if file.is_file() else None
+def _read_if_there(file: Path, keys: Sequence[str] = ()) -> Row | None:
+    return read_json(file, keys) if file.is_file() else None
 
 
 def _read_finished(folder: Path) -> tuple[Row, list[Row], Row | None, Row | None]:
@@ -148,8 +135,23 @@ def _read_finished(folder: Path) -> tuple[Row, list[Row], Row | None, Row | None
     numbers = ["task", "way", "shot", *SCORES, "loss", "accuracy_before", "seconds"]
     tasks = read_rows(folder / "tasks.csv", numbers, ["source", "classes"])
     _check(folder, summary, tasks)
-    found = (_read_if_there(folder / name) for name in ("manifest.json", "inspection.json"))
-    return summary, tasks, *found  # type: ignore[return-value]
+    manifest = _read_if_there(folder / "manifest.json", ["side", "seed", "sources", "episodes"])
+    inside = _read_if_there(folder / "inspection.json", ["movement", "similarity", "rates", "tasks"])
+    return summary, tasks, manifest, inside
+
+
+def _mean(file: Path, summary: Row, name: str) -> float:
+    """The mean of a score whose statistics are all there."""
+    try:
+        found, before = summary[name], summary["before"][name]
+        low, high = found["ci95"]
+        wanted = [found["mean"], low, high, found["std"], found["worst_decile"], before["mean"]]
+        if not all(isinstance(value, int | float) for value in wanted):
+            raise TypeError(name)
+        return float(found["mean"])
+    except (KeyError, TypeError, ValueError):
+        needed = "mean, std, ci95 and worst_decile as numbers, and its mean before adaptation"
+        damaged(file, f"score {name}", "statistics that are missing or are no numbers", needed)
 
 
 def _check(folder: Path, summary: Row, tasks: list[Row]) -> None:
@@ -162,10 +164,7 @@ def _check(folder: Path, summary: Row, tasks: list[Row]) -> None:
             needed="at least one test episode",
             fix="evaluate the run: `fewshot evaluate RUN --episodes 600`",
         )
-    try:
-        means: dict[str, Any] = {name: float(summary[name]["mean"]) for name in SCORES}
-    except (KeyError, TypeError, ValueError):
-        damaged(folder / "summary.json", "", "a score without a mean")
+    means = {name: _mean(folder / "summary.json", summary, name) for name in SCORES}
     theirs = {name: float(np.mean([row[name] for row in tasks])) for name in SCORES}
     wrong = [name for name in SCORES if not abs(means[name] - theirs[name]) <= TOLERANCE]
     if len(tasks) != summary["episodes"] or wrong:

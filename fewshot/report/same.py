@@ -40,8 +40,13 @@ def _differences(first: ReportedRun, other: ReportedRun) -> Iterator[str]:
         missing = [run.name for run in (first, other) if run.manifest is None]
         yield f"no manifest.json in {listing(missing)}"
         return
+    apart = [[each | {"source": ""} for each in one["episodes"]] for one in (ours, theirs)]
+    if apart[0] == apart[1]:  # wherever the data lies, whatever they were drawn by
+        return
     for key in ("side", "seed", "repeats"):
         yield from _line(key, ours.get(key, 1), theirs.get(key, 1))
+    for one, two in zip(ours["sources"], theirs["sources"], strict=False):
+        yield from _line(f"sha256 of {one['name']}", one["sha256"], two["sha256"])
     yield from _line("episodes", len(ours["episodes"]), len(theirs["episodes"]))
     for number, (one, two) in enumerate(zip(ours["episodes"], theirs["episodes"], strict=False)):
         for key in dict.fromkeys([*one, *two]):
