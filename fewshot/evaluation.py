@@ -1,19 +1,17 @@
 """Adapts to test episodes and scores every one, at every step of the inner loop."""
 
 import contextlib
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from fewshot.ahead import ahead
 from fewshot.algorithms.algorithm import Algorithm, Predictor, outsiders, ready
 from fewshot.chunks import Chunks
+from fewshot.course import Course, Watch, answers_of
 from fewshot.data.split import Side
 from fewshot.errors import InputError, require_at_least
 from fewshot.metrics.answers import Answers, Floats
@@ -152,9 +150,9 @@ def scored(
 
 def _score(model: Learner, algorithm: Algorithm, curve: bool, drawn: Sequence[Episode]) -> list[TaskResult]:
     """The results of tasks that are adapted together, numbered from 0."""
-    watch = _Watch(model.device)
+    watch = Watch(model.device)
     support, query = ready(model, drawn)
-    course = _Course(algorithm.course(model, support), query, curve, watch)
+    course = Course(algorithm.course(model, support), query, curve, watch)
     predict, last = course.last, course.scores[-1]
     answers = answers_of(course.scores, course.steps, query)
     found = scores(answers)
@@ -173,68 +171,6 @@ def _score(model: Learner, algorithm: Algorithm, curve: bool, drawn: Sequence[Ep
         )
         for t, episode in enumerate(drawn)
     ]
-
-
-class _Watch:
-    """Seconds since it was last asked."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device, self._last = device, time.perf_counter()
-
-    def lap(self) -> float:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize()  # else the clock stops before the work does
-        before, self._last = self._last, time.perf_counter()
-        return self._last - before
-
-
-class _Course:
-    """Follows T tasks through the inner loop.
-
-    Its `seconds` are those of adapting and of the last answers alone, as if nobody had looked in between.
-    """
-
-    def __init__(self, course: Iterator[Predictor], query: TaskBatch, curve: bool, watch: _Watch) -> None:
-        self.scores: list[Tensor] = []
-        self.steps: list[int] = []
-        self.seconds, answering = 0.0, 0.0
-        for number, self.last in enumerate(course):
-            self.seconds += watch.lap()
-            if curve or not number:
-                self._ask(number, query)
-                answering = watch.lap()
-        if self.steps[-1] != number:
-            self._ask(number, query)
-            answering = watch.lap()
-        self.seconds += answering
-
-    def _ask(self, number: int, query: TaskBatch) -> None:
-        self.steps.append(number)
-        self.scores.append(self.last(query))
-
-
-def answers_of(moments: Sequence[Tensor], steps: Sequence[int], query: TaskBatch) -> Answers:
-    """What class scores say, as numbers on the host.
-
-    Args:
-        moments: class scores of the query rows, (R, max way) each, at S moments of the inner loop.
-        steps: inner steps taken at each.
-        query: the rows.
-    """
-    logs = torch.stack(list(moments)).float().log_softmax(-1)
-    predicted = torch.stack(list(moments)).argmax(-1)
-    right = query.labels.expand(len(moments), -1)
-    chosen = torch.stack([predicted, right], dim=-1)
-    confidence, log_right = logs.gather(-1, chosen).unbind(-1)
-    return Answers(
-        task=query.task.cpu().numpy(),
-        label=query.labels.cpu().numpy(),
-        ways=np.array(query.ways),
-        steps=np.array(steps),
-        predicted=predicted.cpu().numpy(),
-        confidence=confidence.exp().cpu().numpy(),
-        log_right=log_right.cpu().numpy(),
-    )
 
 
 def _scores_of(found: Mapping[str, Floats], task: int, moment: int) -> Scores:

@@ -16,7 +16,7 @@ LEVELS = (
     {"tasks"},
     {"models"},
     {"algorithms"},
-    {"checkpoint", "chunks", "testing"},
+    {"checkpoint", "chunks", "course", "testing"},
     {"evaluation", "engine", "best", "optimiser"},
     {"results", "inspection"},
     {"comparison", "run", "log", "loop", "transfer"},

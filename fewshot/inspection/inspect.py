@@ -46,25 +46,24 @@ def inspect(
         return None
     first, extreme = results[: settings.inspected], chosen(results, settings.shown)
     with Progress(title, len(first) + len(extreme)) as progress:
-        looks: list[_Inside] = []
+        movement, similar = Movement(), []
         most = min(settings.tasks_at_once, len(first))
         chunks = Chunks(model, most, algorithm.takes_parts, progress.say)
         for at in range(0, len(first), most) if algorithm.adapts else ():
             part = [result.episode for result in first[at : at + most]]
-            looks += filter(None, chunks.each(partial(_look, model, algorithm), part))
+            for look in filter(None, chunks.each(partial(_look, model, algorithm), part)):
+                movement.add(look.before, look.after)  # the stacks themselves are not kept: they may be large
+                similar.append(look.cka)
             progress.advance(len(part), "what adaptation moved")
         tasks = []
         for number, (which, result) in enumerate(extreme):  # the hardest come first
             influenced = which == "hardest" and number < settings.influence
             tasks.append(described(which, result, model, algorithm, settings, influenced))
             progress.advance(1, f"the {which} tasks")
-    movement = Movement()
-    for look in looks:
-        movement.add(look.before, look.after)
     return {
         "inspected": len(first),
         "movement": movement.rows(),
-        "similarity": _similarity(looks),
+        "similarity": _similarity(similar),
         "rates": rates(algorithm),
         "tasks": tasks,
     }
@@ -109,11 +108,11 @@ def _look(model: Learner, algorithm: Algorithm, drawn: Sequence[Episode]) -> _In
     return _Inside(before.stack, after.stack, known)
 
 
-def _similarity(looks: Sequence[_Inside]) -> list[Row]:
+def _similarity(parts: Sequence[dict[str, list[float]]]) -> list[Row]:
     """By layer, over the tasks that have queries enough for it."""
     rows = []
-    for layer in looks[0].cka if looks else ():
-        values = [value for look in looks for value in look.cka[layer]]
+    for layer in parts[0] if parts else ():
+        values = [value for part in parts for value in part[layer]]
         if values:
             mean, std, *_ = mean_interval(values)
             rows.append({"layer": layer, "cka": mean, "std": std, "tasks": len(values)})

@@ -28,7 +28,8 @@ def styled(
 
 def _named(name: str) -> str:
     """A name for a legend: matplotlib leaves those out that begin with _, and reads dollars as maths."""
-    return name.replace("$", r"\$") if not name.startswith("_") else f" {name}".replace("$", r"\$")
+    shown = f" {name}" if name.startswith("_") else name
+    return shown.replace("$", r"\$")
 
 
 def curves(runs: Sequence[ReportedRun]) -> str | None:

@@ -1,16 +1,17 @@
 import json
+from typing import Any
 
 import pytest
 import torch
 from conftest import LearnerMaker
 
 from fewshot import MAML, Attributes, Evaluation
-from fewshot.algorithms.algorithm import Predictor, ready
+from fewshot.algorithms.algorithm import Algorithm, Predictor, ready
 from fewshot.algorithms.maml import key
 from fewshot.algorithms.mamlplusplus import MAMLPlusPlus
 from fewshot.algorithms.metasgd import MetaSGD
 from fewshot.algorithms.prototypes import FrozenPrototypes
-from fewshot.evaluation import evaluate
+from fewshot.evaluation import TaskResult, evaluate
 from fewshot.inspection.inspect import inspect, rates
 from fewshot.inspection.shown import chosen
 from fewshot.models.batch import TaskBatch
@@ -22,12 +23,18 @@ FAMILY = Attributes(way=3, shot=2, queries=4, mentions=3)
 SETTINGS = Evaluation(episodes=10, tasks_at_once=4, inspected=6, shown=2)
 
 
-def test_what_is_said_of_the_tasks(make_learner: LearnerMaker) -> None:
-    learner, algorithm = make_learner(), MAML(inner_steps=2)
+def inspected(learner: Learner, algorithm: Algorithm) -> tuple[list[TaskResult], dict[str, Any]]:
+    """An evaluation, and what is inside."""
     algorithm.prepare(learner)
     results = evaluate(FAMILY, learner, algorithm, SETTINGS)
     found = inspect(learner, algorithm, results, SETTINGS)
     assert found is not None
+    return results, found
+
+
+def test_what_is_said_of_the_tasks(make_learner: LearnerMaker) -> None:
+    learner, algorithm = make_learner(), MAML(inner_steps=2)
+    results, found = inspected(learner, algorithm)
     assert found == json.loads(json.dumps(found))
     assert found["inspected"] == 6
     moved = [row["tensor"] for row in found["movement"]]
@@ -46,10 +53,7 @@ def test_what_is_said_of_the_tasks(make_learner: LearnerMaker) -> None:
 
 def test_an_error_comes_with_its_nearest_support_texts(make_learner: LearnerMaker) -> None:
     learner, algorithm = make_learner(), MAML(inner_steps=1)
-    algorithm.prepare(learner)
-    results = evaluate(FAMILY, learner, algorithm, SETTINGS)
-    found = inspect(learner, algorithm, results, SETTINGS)
-    assert found is not None
+    _, found = inspected(learner, algorithm)
     worst = found["tasks"][0]
     (episode,) = episodes(FAMILY, "test", 0, [worst["task"]])
     assert [each["text"] for each in worst["support"]] == [example.text for example in episode.support]
@@ -81,9 +85,7 @@ def test_the_extremes_are_ordered_by_accuracy_then_loss(make_learner: LearnerMak
 
 def test_what_does_not_adapt_moves_nothing(make_learner: LearnerMaker) -> None:
     learner, algorithm = make_learner(), FrozenPrototypes()
-    results = evaluate(FAMILY, learner, algorithm, SETTINGS)
-    found = inspect(learner, algorithm, results, SETTINGS)
-    assert found is not None
+    results, found = inspected(learner, algorithm)
     assert (found["movement"], found["similarity"], found["rates"]) == ([], [], [])
     assert len(found["tasks"]) == 4
     assert inspect(learner, algorithm, results, Evaluation(inspected=0)) is None
@@ -99,20 +101,14 @@ class Opaque(MAML):
 
 def test_predictors_that_say_nothing_are_not_looked_into(make_learner: LearnerMaker) -> None:
     learner, algorithm = make_learner(), Opaque(inner_steps=1)
-    algorithm.prepare(learner)
-    results = evaluate(FAMILY, learner, algorithm, SETTINGS)
-    found = inspect(learner, algorithm, results, SETTINGS)
-    assert found is not None
+    _, found = inspected(learner, algorithm)
     assert (found["movement"], found["similarity"]) == ([], [])
     assert all(error["nearest"] == [] for task in found["tasks"] for error in task["errors"])
 
 
 def test_a_model_without_layers_has_its_features() -> None:
     learner, algorithm = LstmEncoder(), MAML(inner_steps=1)
-    algorithm.prepare(learner)
-    results = evaluate(FAMILY, learner, algorithm, SETTINGS)
-    found = inspect(learner, algorithm, results, SETTINGS)
-    assert found is not None
+    _, found = inspected(learner, algorithm)
     assert [row["layer"] for row in found["similarity"]] == ["features"]
 
 
