@@ -14,6 +14,7 @@ COMMANDS = {
     "compare": "a run and baselines on the same episodes, with paired differences",
     "report": "tables and pictures of runs in one page, or a table for a paper",
     "search": "search settings and models on validation episodes until they are good enough",
+    "cluster": "pseudo-classes of texts without labels, to meta-train on",
     "doctor": "versions, devices, what is missing and the command that mends it",
 }
 
@@ -80,6 +81,10 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         from fewshot.search.command import search
 
         return search
+    if name == "cluster":
+        from fewshot.clusters import cluster
+
+        return cluster
     from fewshot import commands
 
     return {"train": commands.train, "evaluate": commands.evaluate_run, "compare": commands.compare_runs}[

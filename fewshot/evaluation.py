@@ -18,6 +18,7 @@ from fewshot.metrics.answers import Answers, Floats
 from fewshot.metrics.scores import Scores, rejection_auroc, scores
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
+from fewshot.models.remembered import Remembered
 from fewshot.progress import Progress
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily, episodes
@@ -135,6 +136,7 @@ def scored(
         progress: is told of every batch.
     """
     results: list[TaskResult] = []
+    model = Remembered(model) if algorithm.shares_body else model
     progress = progress or Progress("", settings.episodes)
     most = min(settings.tasks_at_once, settings.episodes)
     chunks = Chunks(model, most, algorithm.takes_parts, progress.say)

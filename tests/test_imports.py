@@ -24,7 +24,7 @@ LEVELS = (
     {"report"},
     {"choice"},
     {"config", "complaints", "doctor"},
-    {"loading", "search"},
+    {"loading", "search", "clusters"},
     {"commands"},
     {"cli"},
     {"__main__", "__init__"},

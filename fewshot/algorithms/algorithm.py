@@ -74,6 +74,7 @@ class Algorithm(nn.Module, ABC):
 
     trainable = False  # whether it has a `meta_step`
     adapts = True  # whether `before` differs from what `adapt` gives
+    shares_body = False  # tasks are learned under one and the same adapter, or none: a text's feature is one
     takes_parts = True  # whether its steps may take the rows of a task in parts
     lr_factor = 1.0  # the outer rate of its own parameters, in units of the adapter's
     scaffold: tuple[str, ...] = ()  # those of its parameters that only training needs: not saved

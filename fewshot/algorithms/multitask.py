@@ -63,6 +63,7 @@ class MultiTask(MAML):
                 "the penalty is not positive", where="algorithm.strength", got=strength, needed="above 0"
             )
         self.then, self.strength, self.adapts = then, strength, then == "adapter"
+        self.shares_body = not self.adapts
         self._rows: dict[str, dict[str, int]] = {}
 
     def meet(self, classes: Mapping[str, Sequence[str]]) -> None:

@@ -18,6 +18,7 @@ class SolvedHead(Algorithm):
     """A head that is solved for each task; the features are those of the backbone without any adapter."""
 
     adapts = False
+    shares_body = True
 
     @abstractmethod
     def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:

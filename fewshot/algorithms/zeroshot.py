@@ -30,6 +30,7 @@ class ZeroShot(Algorithm):
     """
 
     adapts = False
+    shares_body = True
 
     def __init__(self, template: str = "{}") -> None:
         super().__init__()

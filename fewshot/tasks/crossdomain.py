@@ -10,6 +10,7 @@ from fewshot.data.pool import Given, Pool, named_apart
 from fewshot.data.reading import Reading
 from fewshot.data.split import Side
 from fewshot.errors import InputError
+from fewshot.tasks.metatraining import names_of, without
 from fewshot.tasks.sampler import PoolTasks
 from fewshot.tasks.several import Several
 from fewshot.tasks.sided import Sided
@@ -60,10 +61,10 @@ class CrossDomain(Sided):
         named = {side: [every.pop(0) for _ in pools] for side, pools in self._pools.items()}
         if valid is None:
             named["valid"] = [
-                _held_out(_without(pool, _names(named["test"])), way, seed) for pool in named["train"]
+                _held_out(without(pool, names_of(named["test"])), way, seed) for pool in named["train"]
             ]
-        others = _names([*named["valid"], *named["test"]])
-        named["train"] = [_without(pool, others) for pool in named["train"]]
+        others = names_of([*named["valid"], *named["test"]])
+        named["train"] = [without(pool, others) for pool in named["train"]]
         sides: dict[Side, Several] = {
             side: Several([PoolTasks(_of_side(pool, side), way, shot, queries) for pool in pools])
             for side, pools in named.items()
@@ -86,14 +87,6 @@ def _check_apart(given: Mapping[Side, Sequence[Pool]]) -> None:
                     needed="other sources for each side",
                 )
             owner[name] = side
-
-
-def _names(pools: Sequence[Pool]) -> set[str]:
-    return {label.casefold() for pool in pools for label in pool.classes}
-
-
-def _without(pool: Pool, others: set[str]) -> Pool:
-    return pool.only([label for label in pool.classes if label.casefold() not in others])
 
 
 def _held_out(pool: Pool, way: int, seed: int) -> Pool:

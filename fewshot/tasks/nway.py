@@ -12,7 +12,7 @@ from fewshot.data.find import Columns, folder_of
 from fewshot.data.pool import Given, Pool
 from fewshot.data.reading import Reading
 from fewshot.data.split import SIDES, ClassSplit, Side, split_classes
-from fewshot.tasks.sampler import PoolTasks
+from fewshot.tasks.metatraining import MetaTraining, sides_of
 from fewshot.tasks.sided import Sided
 
 
@@ -29,6 +29,7 @@ class NWayKShot(Sided):
         split: which classes are for meta-training, validation and test.
         reading: which rows are read, and how they are cleaned.
         augmentation: of support sets.
+        meta_training: sizes of the episodes of meta-training, and further data sets for it.
 
     Raises:
         InputError: anything that makes an episode impossible, before the first is drawn.
@@ -44,10 +45,11 @@ class NWayKShot(Sided):
         split: ClassSplit = ClassSplit(),
         reading: Reading = Reading(),
         augmentation: Augmentation = Augmentation(),
+        meta_training: MetaTraining = MetaTraining(),
     ) -> None:
         self._pool = Pool.load(source, columns, reading)
         sides = split_pool(self._pool, source, split)
-        tasks = {side: PoolTasks(pool, way, shot, queries) for side, pool in sides.items()}
+        tasks = sides_of(sides, (way, shot, queries), meta_training, columns, reading)
         super().__init__(tasks, self._pool.name, augmentation, {"source": self._pool})
 
 

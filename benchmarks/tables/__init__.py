@@ -1,0 +1,1 @@
+"""Published few-shot tables, cell by cell: `python -m benchmarks.tables`."""

@@ -1,0 +1,86 @@
+"""One cell measured: its test episodes, scored, as one JSON object."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from benchmarks.machine import machine, provenance
+from benchmarks.tables.cell import Cell
+from benchmarks.tables.methods import CHOSEN, METHODS
+from benchmarks.tables.training import RECIPE, Effort, Trainings
+from fewshot.algorithms.algorithms import BASELINES
+from fewshot.comparison import Contestant
+from fewshot.config import Parts, build, parse_values
+from fewshot.evaluation import Evaluation, TaskResult, evaluate
+from fewshot.results import summarise
+
+EPISODES_SEED = 0
+REPORTED = ("accuracy", "precision", "recall", "f1")
+
+
+def measure(cell: Cell, trainings: Trainings, effort: Effort) -> dict[str, Any]:
+    """The content of a cell's file.
+
+    Args:
+        cell: what is measured.
+        trainings: where its meta-parameters come from.
+        effort: how much is spent.
+    """
+    baseline = METHODS[cell.method].baseline
+    parts, cost = (_frozen(cell, baseline), None) if baseline else trainings.parts(cell)
+    settings = Evaluation(cell.episodes(effort.episodes), EPISODES_SEED, curve=False)
+    started = time.perf_counter()
+    results = evaluate(parts.family, parts.model, parts.algorithm, settings, title=cell.name)
+    return {
+        "schema": 1,
+        "table": cell.table,
+        "dataset": cell.dataset,
+        "fold": cell.fold,
+        "way": cell.way,
+        "shot": cell.shot,
+        "method": cell.method,
+        "about": METHODS[cell.method].about,
+        "chosen": cell.method == CHOSEN,
+        "quick": effort.quick,
+        "episodes": settings.episodes,
+        "episodes_seed": EPISODES_SEED,
+        "seed": cell.seed,
+        **_scores(results),
+        "trainable_parameters": Contestant("", parts.model, parts.algorithm).trainable_parameters,
+        "training": cost,
+        "seconds": time.perf_counter() - started,
+        "ran": parts.model.note(),
+        "command": command(cell, effort),
+        **provenance(),
+        "machine": machine(parts.model.device),
+    }
+
+
+def command(cell: Cell, effort: Effort) -> str:
+    """What measures the cell again, its training included."""
+    quick = " --quick" if effort.quick else f" --episodes {effort.episodes}"
+    return f"python -m benchmarks.tables {cell.table} --cells {cell.name}{quick}"
+
+
+def _frozen(cell: Cell, baseline: str) -> Parts:
+    """The recipe's model without its adapter, under a baseline."""
+    recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
+    parts = build(*parse_values({"family": dict(cell.family), "model": recipe["model"]}))
+    algorithm = BASELINES[baseline]()
+    algorithm.prepare(parts.model)
+    return Parts(**vars(parts) | {"algorithm": algorithm})
+
+
+def _scores(results: Sequence[TaskResult]) -> dict[str, Any]:
+    """Statistics over the tasks, and the accuracy of every task, for paired differences."""
+    summary = summarise(results)
+    accuracies = " ".join(f"{result.after.accuracy:.6g}" for result in results)
+    before = summary["before"]["accuracy"]["mean"]
+    return {
+        **{name: summary[name] for name in REPORTED},
+        "accuracy_before": before,
+        "seconds_per_task": sum(result.seconds for result in results) / len(results),
+        "accuracies": accuracies,
+    }

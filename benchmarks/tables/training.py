@@ -1,0 +1,122 @@
+"""The trainings that cells share: a run directory each, made once."""
+
+import copy
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.tables.cell import Cell, Corpus
+from benchmarks.tables.methods import METHODS
+from fewshot.checkpoint import load_meta
+from fewshot.cli import main as fewshot
+from fewshot.config import Parts, build, parse_values
+from fewshot.data.find import Columns
+from fewshot.data.pool import Pool
+from fewshot.errors import FewshotError
+from fewshot.files import write_json
+from fewshot.training import Trainer
+
+RECIPE = Path(__file__).parents[1] / "configs" / "few-shot.yaml"
+CLUSTERS, LEAST = (100, 300), 5  # pseudo-classes, and texts that each should have at least on average
+COST = "cost.json"  # of a training, beside its run; the last that is written
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is spent.
+
+    Args:
+        quick: said in every result; a quick result enters no table.
+        episodes: of the test side.
+        steps: outer steps; None for those of the recipe.
+    """
+
+    quick: bool
+    episodes: int
+    steps: int | None = None
+
+
+class Trainings:
+    """Run directories below one folder.
+
+    Args:
+        folder: where they lie.
+        effort: how much is spent on each.
+        keep: leave those that are there as they are; else each is made anew, once.
+    """
+
+    def __init__(self, folder: Path, effort: Effort, keep: bool) -> None:
+        self._folder, self._effort, self._keep = folder, effort, keep
+        self._made: set[Path] = set()
+
+    def parts(self, cell: Cell) -> tuple[Parts, dict[str, Any]]:
+        """The parts with the meta-parameters of a cell's training, and what that cost; trains if need be."""
+        config = self._config(cell)
+        out = self._folder / f"{cell.corpus.name}-{cell.method}-{cell.seed}"
+        if not self._is_there(out):
+            self._train(config, out)
+        self._made.add(out)
+        parts = build(*parse_values(config | {"family": dict(cell.family)}))
+        parts.algorithm.prepare(parts.model)
+        load_meta(out, parts.model, parts.algorithm)
+        cost: dict[str, Any] = json.loads((out / COST).read_text(encoding="utf-8"))
+        return parts, cost
+
+    def _is_there(self, out: Path) -> bool:
+        return (out / COST).is_file() and (self._keep or out in self._made)
+
+    def _train(self, config: Mapping[str, Any], out: Path) -> None:
+        shutil.rmtree(out, ignore_errors=True)
+        parser, parsed = parse_values(config)
+        parts = build(parser, parsed)
+        text = yaml.safe_dump(dict(config), sort_keys=False)
+        trainer = Trainer(**vars(parts), out=out, config=lambda: text, title=out.name)
+        kept = trainer.train()
+        lines = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+        cost = {
+            "seconds": sum(line.get("seconds", 0.0) for line in lines),
+            "outer_steps": parts.training.steps,
+            "kept_step": kept.step if kept else None,
+            "validation_accuracy": kept.accuracy if kept else None,
+        }
+        write_json(out / COST, cost)
+
+    def _config(self, cell: Cell) -> dict[str, Any]:
+        """The recipe on the cell's corpus, with what its method changes."""
+        method, recipe = METHODS[cell.method], yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
+        family = copy.deepcopy(dict(cell.corpus.family))
+        arguments = family["init_args"]
+        if family["class_path"] == "NWayKShot":
+            arguments["meta_training"] = recipe["family"]["init_args"]["meta_training"] | {
+                **method.meta_training,
+                "sources": list(cell.corpus.further) if method.further else [],
+                "unlabelled": self._clusters(cell.corpus) if method.unlabelled and cell.corpus.texts else [],
+            }
+        config: dict[str, Any] = recipe | {"family": family}
+        for section, changed in method.config.items():
+            config[section] = changed if section == "algorithm" else config[section] | changed
+        steps = {"steps": self._effort.steps} if self._effort.steps else {}
+        config["training"] = config["training"] | {"seed": cell.seed} | steps
+        config["model"]["init_args"]["lora"]["seed"] = cell.seed
+        return config
+
+    def _clusters(self, corpus: Corpus) -> list[str]:
+        """The folders of pseudo-classes made from a data set's texts, from all of them.
+
+        Raises:
+            FewshotError: they could not be made.
+        """
+        texts = len(Pool.load(corpus.texts, Columns(label=None)))
+        counts = sorted({min(count, texts // LEAST) for count in CLUSTERS})
+        return [str(self._clustered(corpus.texts, count)) for count in counts]
+
+    def _clustered(self, source: str, count: int) -> Path:
+        out = self._folder / "clusters" / f"{source}-{count}"
+        if not out.is_dir() and fewshot(["cluster", source, "--clusters", str(count), "--out", str(out)]):
+            raise FewshotError("the texts could not be clustered", where=source)
+        return out
