@@ -12,18 +12,19 @@ from fewshot.files import write_text
 Rows = Sequence[dict[str, Any]]
 
 
-def marks(name: str) -> tuple[str, str]:
-    """The lines before and after a table."""
-    return f"<!-- {name}: made by python -m benchmarks.{name}.table -->", f"<!-- end of {name} -->"
+def marks(name: str, command: str | None = None) -> tuple[str, str]:
+    """The lines before and after a table, which name the command that makes it."""
+    command = command or f"python -m benchmarks.{name}.table"
+    return f"<!-- {name}: made by {command} -->", f"<!-- end of {name} -->"
 
 
-def into_readme(path: Path, name: str, table: str) -> None:
+def into_readme(path: Path, name: str, table: str, command: str | None = None) -> None:
     """Writes a table between its marks.
 
     Raises:
         InputError: the file has no such marks.
     """
-    begin, end = marks(name)
+    begin, end = marks(name, command)
     text = path.read_text(encoding="utf-8")
     if begin not in text or end not in text:
         raise InputError(f"no place for the {name} table", where=path, needed=f"the lines {begin} and {end}")

@@ -17,12 +17,15 @@ from fewshot.cli import main as fewshot
 from fewshot.config import Parts, build, parse_values
 from fewshot.data.find import Columns
 from fewshot.data.pool import Pool
+from fewshot.data.split import ClassSplit
 from fewshot.errors import FewshotError
 from fewshot.files import write_json
+from fewshot.tasks.nway import NWayKShot
 from fewshot.training import Trainer
 
 RECIPE = Path(__file__).parents[1] / "configs" / "few-shot.yaml"
-CLUSTERS, LEAST = (100, 300), 5  # pseudo-classes, and texts that each should have at least on average
+FINER = (1.3, 4)  # pseudo-classes to a class: one that joins two of them would teach to confuse them
+LEAST = 5  # texts that a pseudo-class should have at least, on average
 COST = "cost.json"  # of a training, beside its run; the last that is written
 
 
@@ -106,14 +109,20 @@ class Trainings:
         return config
 
     def _clusters(self, corpus: Corpus) -> list[str]:
-        """The folders of pseudo-classes made from a data set's texts, from all of them.
+        """The folders of pseudo-classes made from all texts of a data set.
+
+        Some more than it would have classes if all were as large as those of its training side, and four
+        times as many; to one digit, so that folds share them.
 
         Raises:
             FewshotError: they could not be made.
         """
         texts = len(Pool.load(corpus.texts, Columns(label=None)))
-        counts = sorted({min(count, texts // LEAST) for count in CLUSTERS})
-        return [str(self._clustered(corpus.texts, count)) for count in counts]
+        split = ClassSplit(**corpus.family["init_args"]["split"])
+        (known,) = NWayKShot(corpus.texts, 2, 1, 1, split=split).split("train").pools()
+        classes = texts * len(known.classes) / len(known)
+        counts = {min(int(float(f"{finer * classes:.0e}")), texts // LEAST) for finer in FINER}
+        return [str(self._clustered(corpus.texts, count)) for count in sorted(counts)]
 
     def _clustered(self, source: str, count: int) -> Path:
         out = self._folder / "clusters" / f"{source}-{count}"
