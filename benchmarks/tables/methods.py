@@ -46,6 +46,6 @@ METHODS: dict[str, Method] = {
         unlabelled=False,
     ),
     "multi-task": Method("multi-task transfer, ridge head", config=_by("MultiTask")),
-    "r2d2": Method("R2-D2 in the recipe", config=_by("R2D2")),
+    "r2d2": Method("R2-D2 in the recipe", config=_by("R2D2", both_ways=True)),
     "maml": Method("MAML in the recipe", config=_by("MAML", inner_steps=2, inner_lr=0.05)),
 }

@@ -30,13 +30,14 @@ class ProtoNet(TrainedFeatures):
 
     Args:
         metric: 'cosine' or 'euclidean', of unit-length features.
+        both_ways: the query set takes the place of the support set as well, so that an episode teaches twice.
 
     Raises:
         InputError: another metric.
     """
 
-    def __init__(self, metric: Metric = "euclidean") -> None:
-        super().__init__()
+    def __init__(self, metric: Metric = "euclidean", both_ways: bool = False) -> None:
+        super().__init__(both_ways)
         self.head = _head(metric)
 
     def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:

@@ -28,6 +28,7 @@ class R2D2(TrainedFeatures):
 
     Args:
         strength: where lambda, the weight of the penalty, starts; it is learned.
+        both_ways: the query set takes the place of the support set as well, so that an episode teaches twice.
 
     Raises:
         InputError: a strength that is not positive.
@@ -35,8 +36,8 @@ class R2D2(TrainedFeatures):
 
     lr_factor = 10.0  # a logarithm
 
-    def __init__(self, strength: float = 0.1) -> None:
-        super().__init__()
+    def __init__(self, strength: float = 0.1, both_ways: bool = False) -> None:
+        super().__init__(both_ways)
         self.log_strength = nn.Parameter(torch.tensor(math.log(_positive(strength))))
 
     def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:

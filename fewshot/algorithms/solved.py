@@ -13,6 +13,8 @@ from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
 
+Rows = tuple[Tensor, TaskBatch]  # features (R, H), and whose they are
+
 
 class SolvedHead(Algorithm):
     """A head that is solved for each task; the features are those of the backbone without any adapter."""
@@ -46,9 +48,18 @@ class SolvedHead(Algorithm):
 
 
 class TrainedFeatures(SolvedHead):
-    """The adapter is meta-trained so that solved heads classify."""
+    """The adapter is meta-trained so that solved heads classify.
+
+    Args:
+        both_ways: the query set takes the place of the support set as well, so that an episode teaches twice
+            from the same features.
+    """
 
     trainable = True
+
+    def __init__(self, both_ways: bool = False) -> None:
+        super().__init__()
+        self.both_ways = both_ways
 
     def body(self, learner: Learner, tasks: int) -> Stack:
         """The meta-trained adapter."""
@@ -56,5 +67,16 @@ class TrainedFeatures(SolvedHead):
 
     def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
         """Query losses under the solutions, differentiated through them."""
-        scores = learner.logits(self.solution(learner, support), query)
-        return MetaStep(learner.losses(scores, query), scores.detach())
+        body = self.body(learner, support.tasks)
+        known, asked = learner.features(body, support), learner.features(body, query)
+        scores = self._scores(learner, (known, support), (asked, query))
+        losses = learner.losses(scores, query)
+        if self.both_ways:
+            back = learner.losses(self._scores(learner, (asked, query), (known, support)), support)
+            losses = (losses + back) / 2
+        return MetaStep(losses, scores.detach())
+
+    def _scores(self, learner: Learner, known: Rows, asked: Rows) -> Tensor:
+        """Class scores of some rows under the heads solved on others."""
+        head = Stack(self.solve(learner, *known))
+        return learner.head.logits(head, *asked)
