@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,16 @@ class Corpus:
     Args:
         name: such as 'banking77-01'; trainings of the same name are the same.
         family: the task family, in the form of the section `family` of a configuration.
-        further: further labelled data sets for it.
+        further: further labelled data sets for it; where no texts are clustered, the recipe takes them.
         texts: the data set whose texts are clustered to pseudo-classes; none where this is empty.
+        training: what differs in the recipe's section `training`.
     """
 
     name: str
     family: Config
     further: tuple[str, ...] = ()
     texts: str = ""
+    training: Config = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ def _by(algorithm: str, **arguments: Any) -> dict[str, Any]:
 METHODS: dict[str, Method] = {
     "prototypes": Method("frozen prototypes", baseline="prototypes"),
     "ridge": Method("frozen ridge", baseline="ridge"),
+    "logistic": Method("frozen logistic regression", baseline="logistic"),
+    "fine-tune": Method("fine-tuned from nothing", baseline="fine-tune"),
     CHOSEN: Method("the recipe"),
     "labelled": Method("the recipe without unlabelled texts", unlabelled=False),
     "further": Method("the recipe with further labelled data sets", further=True),

@@ -6,18 +6,38 @@ from itertools import product
 from typing import Any
 
 from benchmarks.tables.cell import Cell, Config, Corpus
-from benchmarks.tables.methods import CHOSEN, METHODS
+from benchmarks.tables.methods import CHOSEN
 from fewshot.data.find import folder_of
 from fewshot.errors import InputError
 
 FOLDS = ("01", "02", "03", "04", "05")
 SEEDS = (1, 2)  # beside 0
-EVERYWHERE = ("prototypes", "ridge", CHOSEN)  # the others are measured on one fold
+EVERYWHERE = ("prototypes", "ridge", CHOSEN)
+ON_ONE_FOLD = ("labelled", "further", "episodic", "multi-task", "r2d2", "maml")
 INTENTS = ("banking77", "hwu64", "clinic150")
 NEWS = ("news20", "reuters")
-SENTIMENT = ("sst5", "subj")
+TEXTS = (
+    "clinic150",
+    "banking77",
+    "hwu64",
+    "trec",
+    "subj",
+    "ag_news",
+    "sst5",
+    "news20",
+)  # nothing of Amazon's
 SHOTS = (1, 5)
-FEWREL_VALID, ARSC_VALID = 14, 8  # held out of the training side, where none is published
+FEWREL_VALID = 14  # relations held out of the training side, as no validation is published
+PAIRS = {"text": "text_a", "text_pair": "text_b"}  # the columns of LEOPARD's tasks on two texts
+LEOPARD = {  # tasks whose evaluation rows are there, with their columns
+    **dict.fromkeys(
+        ("airline", "disaster", "political_audience", "political_bias", "political_message", "rating_books"),
+        {},
+    ),
+    **dict.fromkeys(("sentiment_books", "sentiment_dvd", "sentiment_kitchen"), {}),
+    **dict.fromkeys(("restaurant", "scitail"), PAIRS),
+}
+LEOPARD_SETS, LEOPARD_QUERIES = {4: 10, 8: 10, 16: 10}, 40
 GROUPS = {"intents": INTENTS, "news": (*NEWS, "ag_news"), "relations": ("fewrel",)}
 
 
@@ -38,7 +58,7 @@ def _classes(table: str, source: str, fold: str, split: Config, further: Sequenc
     """Every method on the first fold of a data set, those that are measured everywhere on the others."""
     corpus = _corpus(source, fold, split, further)
     first = fold not in FOLDS[1:]
-    methods = [(name, 0) for name in (METHODS if first else EVERYWHERE)]
+    methods = [(name, 0) for name in ((*EVERYWHERE, *ON_ONE_FOLD) if first else EVERYWHERE)]
     methods += [(CHOSEN, seed) for seed in SEEDS] if first else []
     return [
         Cell(table, source, fold, 5, shot, _nway(source, shot, split), corpus, method, seed)
@@ -99,6 +119,44 @@ def _first(source: str) -> Config:
     return {"fold": next(iter(_splits(source)["folds"]))}
 
 
+def leopard() -> list[Cell]:
+    """The published training sets of each task, of 4, 8 and 16 examples a class; trained on other texts."""
+    own, *further = TEXTS
+    corpus = Corpus("texts", _nway(own, 1, _first(own)), tuple(further))
+    ways = {task: len(names) for task, names in _splits("leopard")["classes"].items()}
+    return [
+        Cell("leopard", task, "sets", ways[task], shots, _published(task, shots), corpus, method, most=most)
+        for (shots, most), task in product(LEOPARD_SETS.items(), LEOPARD)
+        for method in ("prototypes", "ridge", CHOSEN, "multi-task", "maml")
+    ]
+
+
+def _published(task: str, shots: int) -> Config:
+    arguments = {"source": "leopard", "shots": shots, "queries": LEOPARD_QUERIES}
+    only = {"reading": {"only": {"task": [task]}}}
+    columns = {"columns": LEOPARD[task]} if LEOPARD[task] else {}
+    return {"class_path": "PublishedEpisodes", "init_args": arguments | only | columns}
+
+
+def arsc() -> list[Cell]:
+    """The twelve held-out sentiment tasks with their published support sets; one training for all of them."""
+    family = {"class_path": "Domains", "init_args": {"source": "arsc", "shot": 5, "queries": 5}}
+    corpus = Corpus("arsc", family, training={"meta_batch": 4})
+    return [
+        Cell("arsc", task, "published", 2, 5, _domain(task), corpus, method, most=1)
+        for task in sorted(_splits("arsc")["task_split"]["test"])
+        for method in ("prototypes", "ridge", CHOSEN, "multi-task", "maml")
+    ]
+
+
+def _domain(task: str) -> Config:
+    split = {"lists": {"train": [], "valid": [], "test": [task]}}
+    return {
+        "class_path": "Domains",
+        "init_args": {"source": "arsc", "shot": 5, "queries": 100, "split": split},
+    }
+
+
 def _splits(source: str) -> Any:
     folder = folder_of(source)
     if folder is None or not (folder / "splits.json").is_file():
@@ -115,6 +173,8 @@ TABLES: dict[str, Callable[[], list[Cell]]] = {
     "intent": intent,
     "news": news,
     "fewrel": fewrel,
+    "leopard": leopard,
+    "arsc": arsc,
     "shots": shots,
     "cross": cross,
 }

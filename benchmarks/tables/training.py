@@ -92,19 +92,19 @@ class Trainings:
     def _config(self, cell: Cell) -> dict[str, Any]:
         """The recipe on the cell's corpus, with what its method changes."""
         method, recipe = METHODS[cell.method], yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
-        family = copy.deepcopy(dict(cell.corpus.family))
+        corpus, family = cell.corpus, copy.deepcopy(dict(cell.corpus.family))
         arguments = family["init_args"]
         if family["class_path"] == "NWayKShot":
             arguments["meta_training"] = recipe["family"]["init_args"]["meta_training"] | {
                 **method.meta_training,
-                "sources": list(cell.corpus.further) if method.further else [],
-                "unlabelled": self._clusters(cell.corpus) if method.unlabelled and cell.corpus.texts else [],
+                "sources": list(corpus.further) if method.further or not corpus.texts else [],
+                "unlabelled": self._clusters(corpus) if method.unlabelled and corpus.texts else [],
             }
         config: dict[str, Any] = recipe | {"family": family}
         for section, changed in method.config.items():
             config[section] = changed if section == "algorithm" else config[section] | changed
         steps = {"steps": self._effort.steps} if self._effort.steps else {}
-        config["training"] = config["training"] | {"seed": cell.seed} | steps
+        config["training"] = config["training"] | dict(corpus.training) | {"seed": cell.seed} | steps
         config["model"]["init_args"]["lora"]["seed"] = cell.seed
         return config
 
