@@ -28,15 +28,12 @@ TEXTS = (
 )  # nothing of Amazon's
 SHOTS = (1, 5)
 FEWREL_VALID = 14  # relations held out of the training side, as no validation is published
-PAIRS = {"text": "text_a", "text_pair": "text_b"}  # the columns of LEOPARD's tasks on two texts
-LEOPARD = {  # tasks whose evaluation rows are there, with their columns
-    **dict.fromkeys(
-        ("airline", "disaster", "political_audience", "political_bias", "political_message", "rating_books"),
-        {},
-    ),
-    **dict.fromkeys(("sentiment_books", "sentiment_dvd", "sentiment_kitchen"), {}),
-    **dict.fromkeys(("restaurant", "scitail"), PAIRS),
-}
+# LEOPARD's tasks whose evaluation rows are there: on one text, on two
+SINGLE = (
+    "airline", "disaster", "political_audience", "political_bias", "political_message", "rating_books",
+    "sentiment_books", "sentiment_dvd", "sentiment_kitchen",
+)  # fmt: skip
+PAIRED = ("restaurant", "scitail")
 LEOPARD_SETS, LEOPARD_QUERIES = {4: 10, 8: 10, 16: 10}, 40
 GROUPS = {"intents": INTENTS, "news": (*NEWS, "ag_news"), "relations": ("fewrel",)}
 
@@ -126,7 +123,7 @@ def leopard() -> list[Cell]:
     ways = {task: len(names) for task, names in _splits("leopard")["classes"].items()}
     return [
         Cell("leopard", task, "sets", ways[task], shots, _published(task, shots), corpus, method, most=most)
-        for (shots, most), task in product(LEOPARD_SETS.items(), LEOPARD)
+        for (shots, most), task in product(LEOPARD_SETS.items(), (*SINGLE, *PAIRED))
         for method in ("prototypes", "ridge", CHOSEN, "multi-task", "maml")
     ]
 
@@ -134,7 +131,7 @@ def leopard() -> list[Cell]:
 def _published(task: str, shots: int) -> Config:
     arguments = {"source": "leopard", "shots": shots, "queries": LEOPARD_QUERIES}
     only = {"reading": {"only": {"task": [task]}}}
-    columns = {"columns": LEOPARD[task]} if LEOPARD[task] else {}
+    columns = {"columns": {"text": "text_a", "text_pair": "text_b"}} if task in PAIRED else {}
     return {"class_path": "PublishedEpisodes", "init_args": arguments | only | columns}
 
 
