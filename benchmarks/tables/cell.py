@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 Config = Mapping[str, Any]  # in the form of `config.yaml`, or a part of it
 
@@ -43,6 +43,7 @@ class Cell:
         method: a name in `benchmarks.tables.methods`.
         seed: of the training; the test episodes are the same for all.
         most: test episodes, where there are only so many.
+        side: whose episodes they are: 'valid' where something is chosen by them.
     """
 
     table: str
@@ -55,6 +56,7 @@ class Cell:
     method: str
     seed: int = 0
     most: int | None = None
+    side: Literal["test", "valid"] = "test"
 
     @property
     def name(self) -> str:

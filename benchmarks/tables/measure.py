@@ -8,7 +8,7 @@ import yaml
 
 from benchmarks.machine import machine, provenance
 from benchmarks.tables.cell import Cell
-from benchmarks.tables.methods import CHOSEN, METHODS
+from benchmarks.tables.methods import CHOSEN, EVERY
 from benchmarks.tables.training import RECIPE, Effort, Trainings
 from fewshot.algorithms.algorithms import BASELINES
 from fewshot.comparison import Contestant
@@ -28,11 +28,11 @@ def measure(cell: Cell, trainings: Trainings, effort: Effort) -> dict[str, Any]:
         trainings: where its meta-parameters come from.
         effort: how much is spent.
     """
-    baseline = METHODS[cell.method].baseline
+    baseline = EVERY[cell.method].baseline
     parts, cost = (_frozen(cell, baseline), None) if baseline else trainings.parts(cell)
     settings = Evaluation(cell.episodes(effort.episodes), EPISODES_SEED, curve=False)
     started = time.perf_counter()
-    results = evaluate(parts.family, parts.model, parts.algorithm, settings, title=cell.name)
+    results = evaluate(parts.family, parts.model, parts.algorithm, settings, cell.side, cell.name)
     return {
         "schema": 1,
         "table": cell.table,
@@ -41,9 +41,10 @@ def measure(cell: Cell, trainings: Trainings, effort: Effort) -> dict[str, Any]:
         "way": cell.way,
         "shot": cell.shot,
         "method": cell.method,
-        "about": METHODS[cell.method].about,
+        "about": EVERY[cell.method].about,
         "chosen": cell.method == CHOSEN,
         "quick": effort.quick,
+        "side": cell.side,
         "episodes": settings.episodes,
         "episodes_seed": EPISODES_SEED,
         "seed": cell.seed,

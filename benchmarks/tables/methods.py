@@ -51,3 +51,46 @@ METHODS: dict[str, Method] = {
     "r2d2": Method("R2-D2 in the recipe", config=_by("R2D2", both_ways=True)),
     "maml": Method("MAML in the recipe", config=_by("MAML", inner_steps=2, inner_lr=0.05)),
 }
+
+
+def _training(**changes: Any) -> dict[str, Any]:
+    return {"training": changes}
+
+
+def _lora(**changes: Any) -> dict[str, Any]:
+    return {"model": {"init_args": {"lora": changes}}}
+
+
+def _model(**changes: Any) -> dict[str, Any]:
+    return {"model": {"init_args": changes}}
+
+
+def _augmented(copies: int) -> dict[str, Any]:
+    return {"family": {"init_args": {"augmentation": {"copies": copies}}}}
+
+
+# single changes of the recipe, judged on validation episodes alone
+LEVERS: dict[str, Method] = {
+    "batch-2": Method("2 episodes a step", config=_training(meta_batch=2)),
+    "batch-4": Method("4 episodes a step", config=_training(meta_batch=4)),
+    "steps-400": Method("400 steps", config=_training(steps=400)),
+    "rate-3e-4": Method("outer rate 3e-4", config=_training(lr=3e-4)),
+    "rate-2e-3": Method("outer rate 2e-3", config=_training(lr=2e-3)),
+    "decay-1": Method("weight decay 1", config=_training(weight_decay=1.0)),
+    "attention": Method("LoRA on query and value alone", config=_lora(modules=["query", "value"])),
+    "last-3": Method("LoRA on the last three layers", config=_lora(layers="last:3")),
+    "rank-32": Method("rank 32", config=_lora(rank=32, alpha=64)),
+    "scale-10": Method("temperature 0.05 to begin with", config=_model(scale=10.0)),
+    "scale-2": Method("temperature 0.25 to begin with", config=_model(scale=2.0)),
+    "cls": Method("the first token's state as feature", config=_model(pooling="cls")),
+    "one-way": Method("support to query alone", config=_by("ProtoNet")),
+    "cosine": Method("cosine", config=_by("ProtoNet", metric="cosine", both_ways=True)),
+    "way-10": Method("10 ways", meta_training={"way": 10}),
+    "way-80": Method("80 ways", meta_training={"way": 80}),
+    "shot-5": Method("5 shots while training", meta_training={"shot": 5, "queries": 5, "way": 20}),
+    "share-0.5": Method("half of the episodes from clusters", meta_training={"unlabelled_share": 0.5}),
+    "share-0.9": Method("nine of ten episodes from clusters", meta_training={"unlabelled_share": 0.9}),
+    "share-1": Method("all episodes from clusters", meta_training={"unlabelled_share": 1.0}),
+    "augmented": Method("a changed copy of each support text", config=_augmented(1)),
+}
+EVERY: dict[str, Method] = METHODS | LEVERS

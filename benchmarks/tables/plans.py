@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from benchmarks.tables.cell import Cell, Config, Corpus
-from benchmarks.tables.methods import CHOSEN
+from benchmarks.tables.methods import CHOSEN, LEVERS
 from fewshot.data.find import folder_of
 from fewshot.errors import InputError
 
@@ -166,6 +166,27 @@ def _splits(source: str) -> Any:
     return json.loads((folder / "splits.json").read_text(encoding="utf-8"))
 
 
+def levers() -> list[Cell]:
+    """Single changes of the recipe, on the validation episodes of one fold of each intent data set."""
+    fold = FOLDS[1]
+    split = {"fold": fold}
+    return [
+        Cell(
+            "levers",
+            source,
+            fold,
+            5,
+            shot,
+            _nway(source, shot, split),
+            _corpus(source, fold, split, INTENTS),
+            method,
+            side="valid",
+        )
+        for method in (*EVERYWHERE, *ON_ONE_FOLD, *LEVERS)
+        for source, shot in product(INTENTS, SHOTS)
+    ]
+
+
 TABLES: dict[str, Callable[[], list[Cell]]] = {
     "intent": intent,
     "news": news,
@@ -174,4 +195,5 @@ TABLES: dict[str, Callable[[], list[Cell]]] = {
     "arsc": arsc,
     "shots": shots,
     "cross": cross,
+    "levers": levers,
 }

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from benchmarks.tables.cell import Cell, Corpus
-from benchmarks.tables.methods import METHODS
+from benchmarks.tables.methods import EVERY
 from fewshot.checkpoint import load_meta
 from fewshot.cli import main as fewshot
 from fewshot.config import Parts, build, parse_values
@@ -42,6 +42,16 @@ class Effort:
     quick: bool
     episodes: int
     steps: int | None = None
+
+
+def merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with some of its values changed; another class brings all its arguments."""
+    found = dict(config)
+    for name, value in changes.items():
+        inner = found.get(name)
+        deeper = isinstance(value, Mapping) and isinstance(inner, Mapping) and "class_path" not in value
+        found[name] = merged(inner, value) if deeper else value  # type: ignore[arg-type]
+    return found
 
 
 class Trainings:
@@ -91,7 +101,7 @@ class Trainings:
 
     def _config(self, cell: Cell) -> dict[str, Any]:
         """The recipe on the cell's corpus, with what its method changes."""
-        method, recipe = METHODS[cell.method], yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
+        method, recipe = EVERY[cell.method], yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
         corpus, family = cell.corpus, copy.deepcopy(dict(cell.corpus.family))
         arguments = family["init_args"]
         if family["class_path"] == "NWayKShot":
@@ -101,8 +111,7 @@ class Trainings:
                 "unlabelled": self._clusters(corpus) if method.unlabelled and corpus.texts else [],
             }
         config: dict[str, Any] = recipe | {"family": family}
-        for section, changed in method.config.items():
-            config[section] = changed if section == "algorithm" else config[section] | changed
+        config = merged(config, method.config)
         steps = {"steps": self._effort.steps} if self._effort.steps else {}
         config["training"] = config["training"] | dict(corpus.training) | {"seed": cell.seed} | steps
         config["model"]["init_args"]["lora"]["seed"] = cell.seed
