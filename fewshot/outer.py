@@ -20,6 +20,8 @@ class Training:
         warmup: share of the steps in which the rate rises from 0.
         weight_decay: of AdamW, on the adapter alone.
         clip: the largest norm of the meta-gradient.
+        average: what is validated and kept is an exponential average of the meta-parameters, of which so much
+            is left in a step, such as 0.98; 0 takes them as they are.
         tasks_at_once: episodes of a meta-batch that are adapted together; 'auto' takes as many as fit, by
             measurement. Changes speed and memory, results by rounding only.
         seed: which training and validation episodes are drawn.
@@ -34,6 +36,7 @@ class Training:
     warmup: float = 0.1
     weight_decay: float = 0.01
     clip: float = 1.0
+    average: float = 0.0
     tasks_at_once: int | Literal["auto"] = "auto"
     seed: int = 0
     multitask_steps: int = 0
@@ -44,6 +47,13 @@ class Training:
         require_at_least("training", self, steps=0, meta_batch=1, lr=0, warmup=0, weight_decay=0, seed=0)
         require_at_least("training", self, multitask_steps=0)
         require_at_least("training", self, clip=1e-6)  # 0 would stop every step
+        if not 0 <= self.average < 1:
+            raise InputError(
+                "this is no decay of an average",
+                where="training.average",
+                got=self.average,
+                needed="a number from 0 to below 1",
+            )
         if self.warmup > 1:
             raise InputError(
                 "training.warmup is too large", got=self.warmup, needed="a share of the steps, 0 to 1"

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from fewshot.algorithms.algorithm import Algorithm, ready
+from fewshot.average import Average
 from fewshot.best import Best, Validated
 from fewshot.checkpoint import restore, save_tensors, snapshot
 from fewshot.chunks import Chunks
@@ -195,6 +196,7 @@ class Trainer:
     def _meta_train(self, told: Callable[[Validated], None]) -> Validated | None:
         loop = OuterLoop(self.family, self.engine, self.training)
         best, kept, every = Best(snapshot(loop.parameters)), None, self.validation.every
+        average = Average(loop.parameters, self.training.average)
         with (
             Progress(self._title, self.training.steps) as progress,
             contextlib.closing(loop.lines()) as lines,
@@ -204,10 +206,12 @@ class Trainer:
                 progress.say(said)
             for line in lines:
                 step = line["step"]
+                average.update()
                 due = every and (step == self.training.steps or step % every == 0)
                 if due:
-                    found = self.validate(step)
-                    kept = found if self._take(found, best, loop.parameters) else kept
+                    with average.in_place():
+                        found = self.validate(step)
+                        kept = found if self._take(found, best, loop.parameters) else kept
                     line |= found.line(self.validation.baseline_loss)
                     progress.say(f"step {step}: validation accuracy {line['valid_accuracy']:.3f}")
                 self.log.add(line)
@@ -220,6 +224,7 @@ class Trainer:
                     progress.say(f"stopped early: the best validation was at step {best.step}")
                     break
         self._skipped += loop.skips.total
+        average.put()
         if best.step:
             restore(loop.parameters, best.values, "best validation")
         return kept

@@ -11,7 +11,7 @@ import fewshot
 ROOT = Path(fewshot.__file__).parent
 LEVELS = (
     {"errors", "versions"},
-    {"files", "progress", "outer", "ahead", "memory", "skips", "metrics", "score", "trackers"},
+    {"files", "progress", "outer", "ahead", "memory", "skips", "average", "metrics", "score", "trackers"},
     {"data", "releases", "models.stack", "models.batch"},
     {"tasks"},
     {"models"},

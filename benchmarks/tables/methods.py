@@ -76,6 +76,10 @@ LEVERS: dict[str, Method] = {
     "steps-400": Method("400 steps", config=_training(steps=400)),
     "rate-3e-4": Method("outer rate 3e-4", config=_training(lr=3e-4)),
     "rate-2e-3": Method("outer rate 2e-3", config=_training(lr=2e-3)),
+    "average": Method("averaged over outer steps, 0.98", config=_training(average=0.98)),
+    "average-long": Method(
+        "averaged over outer steps, 0.98; 300 of them", config=_training(average=0.98, steps=300)
+    ),
     "decay-1": Method("weight decay 1", config=_training(weight_decay=1.0)),
     "attention": Method("LoRA on query and value alone", config=_lora(modules=["query", "value"])),
     "last-3": Method("LoRA on the last three layers", config=_lora(layers="last:3")),
@@ -88,6 +92,7 @@ LEVERS: dict[str, Method] = {
     "way-10": Method("10 ways", meta_training={"way": 10}),
     "way-80": Method("80 ways", meta_training={"way": 80}),
     "shot-5": Method("5 shots while training", meta_training={"shot": 5, "queries": 5, "way": 20}),
+    "shot-2": Method("2 shots while training, 20 ways", meta_training={"shot": 2, "queries": 2, "way": 20}),
     "share-0.5": Method("half of the episodes from clusters", meta_training={"unlabelled_share": 0.5}),
     "share-0.9": Method("nine of ten episodes from clusters", meta_training={"unlabelled_share": 0.9}),
     "share-1": Method("all episodes from clusters", meta_training={"unlabelled_share": 1.0}),
