@@ -71,7 +71,7 @@ def _augmented(copies: int) -> dict[str, Any]:
 
 # single changes of the recipe, judged on validation episodes alone
 LEVERS: dict[str, Method] = {
-    "batch-2": Method("2 episodes a step", config=_training(meta_batch=2)),
+    "batch-1": Method("1 episode a step", config=_training(meta_batch=1)),
     "batch-4": Method("4 episodes a step", config=_training(meta_batch=4)),
     "steps-400": Method("400 steps", config=_training(steps=400)),
     "rate-3e-4": Method("outer rate 3e-4", config=_training(lr=3e-4)),
