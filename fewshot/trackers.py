@@ -93,9 +93,11 @@ class Trackers:
         self._running = {}
 
     def _begin(self, name: str) -> None:
+        from accelerate import PartialState
         from accelerate.tracking import TensorBoardTracker, WandBTracker
 
         assert self._folder
+        PartialState()  # the tracker of W&B speaks through a logger that asks for it, and does not make it
         place = self._folder / "trackers"
         place.mkdir(parents=True, exist_ok=True)
         if name == "tensorboard":
