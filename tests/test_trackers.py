@@ -1,9 +1,9 @@
 """Trackers get what the log has, cost nothing where they are off, and never end a training."""
 
 import json
-import time
 import os
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +139,12 @@ def test_wandb_writes_offline_and_asks_nobody(
 
 
 def finished(file: Path, seconds: float = 30.0) -> list[dict[str, float]]:
-    """The history once the test's figures are in it: another process writes, on a busy machine for a while."""
+    """The history once the test's figures are in it: another process writes, on a busy machine a while."""
     end = time.monotonic() + seconds
-    while not any("test/accuracy" in row for row in (history := recorded(file))) and time.monotonic() < end:
+    history = recorded(file)
+    while not any("test/accuracy" in row for row in history) and time.monotonic() < end:
         time.sleep(0.2)
+        history = recorded(file)
     return history
 
 
