@@ -13,7 +13,7 @@ import yaml
 from benchmarks.tables import __main__ as benchmark
 from benchmarks.tables import plans, training
 from benchmarks.tables.cell import Cell, Corpus
-from benchmarks.tables.methods import CHOSEN, LEVERS, METHODS
+from benchmarks.tables.methods import CHOSEN, EVERY, LEVERS, METHODS
 from benchmarks.tables.published import PUBLISHED
 from benchmarks.tables.render import load, markdown, render
 from benchmarks.tables.training import RECIPE, Effort, Trainings, merged
@@ -65,7 +65,7 @@ def cells(source: str) -> list[Cell]:
     corpus = Corpus("talk-01", family_1, texts=source)
     return [
         Cell("intent", "talk", "01", 3, shot, {**family(shot)}, corpus, method)
-        for method in ("prototypes", CHOSEN)
+        for method in ("prototypes", CHOSEN, "transductive")
         for shot in (1, 2)
     ]
 
@@ -95,6 +95,7 @@ def test_cells_share_a_training_and_are_not_measured_again(
     assert cell["command"] == "python -m benchmarks.tables intent --cells talk-01-2shot-chosen-0 --quick"
     assert cell["training"]["outer_steps"] == benchmark.QUICK_STEPS
     assert found["talk-01-2shot-prototypes-0"]["training"] is None
+    assert found["talk-01-2shot-transductive-0"]["training"] == cell["training"], "one training for both"
     monkeypatch.setattr(benchmark, "measure", lambda *_: pytest.fail("a cell that was there"))
     assert benchmark.main([*words, "--resume"]) == 0
     with pytest.raises(InputError, match="a quick result enters no table"):
@@ -125,7 +126,7 @@ def test_merged_goes_into_sections_and_takes_classes_whole() -> None:
     assert base["a"] == {"b": 1, "c": {"d": 2}}
 
 
-@pytest.mark.parametrize("method", [name for name, m in (METHODS | LEVERS).items() if m.baseline is None])
+@pytest.mark.parametrize("method", [name for name, m in EVERY.items() if m.baseline is None])
 def test_what_a_method_trains_on(
     method: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +136,7 @@ def test_what_a_method_trains_on(
     asked = Cell("intent", "talk", "01", 3, 1, cell.family, corpus, method, seed=2)
     config = Trainings(tmp_path, Effort(False, 600), keep=True)._config(asked)
     arguments = config["family"]["init_args"]["meta_training"]
-    kind = (METHODS | LEVERS)[method]
+    kind = EVERY[method]
     assert arguments["sources"] == (["further"] if kind.further else [])
     assert arguments["unlabelled"] == (["clusters-19"] if kind.unlabelled else [])
     assert (config["training"]["seed"], config["model"]["init_args"]["lora"]["seed"]) == (2, 2)
@@ -144,7 +145,7 @@ def test_what_a_method_trains_on(
 
 def hand_made(dataset: str, fold: str, method: str, accuracy: float, seed: int = 0) -> dict[str, Any]:
     noise = np.random.default_rng(0).normal(0, 0.01, 50)
-    trained = METHODS[method].baseline is None
+    trained = EVERY[method].baseline is None
     return {
         "quick": False,
         "dataset": dataset,
@@ -232,3 +233,96 @@ def test_render_writes_beside_the_cells_and_into_a_readme(tmp_path: Path) -> Non
     text = render("intent", folder, readme)
     assert text in readme.read_text(encoding="utf-8")
     assert (tmp_path / "tables" / "intent.md").read_text(encoding="utf-8") == text + "\n"
+
+
+def laid_out(
+    table: str, dataset: str, shot: int, method: str, accuracy: float, noise: float
+) -> dict[str, Any]:
+    made = hand_made(dataset, "1", method, accuracy)
+    values = accuracy + noise * np.linspace(-1, 1, 10)
+    scores = {"mean": float(values.mean()), "std": float(values.std(ddof=1))}
+    return made | {
+        "table": table,
+        "shot": shot,
+        "way": 5,
+        "episodes": len(values),
+        "accuracy": scores,
+        "accuracies": " ".join(map(str, values)),
+    }
+
+
+def row(text: str, name: str) -> list[str]:
+    """The cells of the row of this name."""
+    (found,) = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
+    return [word.strip() for word in found.strip("|").split("|")][1:]
+
+
+def test_a_table_of_tasks_has_each_task_their_mean_and_the_differences() -> None:
+    values = {"prototypes": (0.5, 0.6), "ridge": (0.55, 0.6), CHOSEN: (0.6, 0.8)}
+    made = [
+        laid_out("leopard", task, 4, method, accuracy, 0.1)
+        for method, both in values.items()
+        for task, accuracy in zip(("airline", "disaster"), both, strict=True)
+    ]
+    text = markdown("leopard", made)
+    std = 100 * float((0.1 * np.linspace(-1, 1, 10)).std(ddof=1))
+    assert row(text, "airline, 4")[0] == f"50.0 ± {std:.1f}"
+    assert row(text, "airline, 4")[-1] == "56.5", "the last published row"
+    means = row(text, "4 shots, 2 tasks")
+    assert means[:3] == ["55.0", "57.5", "70.0"]
+    assert means[3].startswith("+15.0 ± "), "10 and 20 points over prototypes"
+    one = [cell | {"episodes": 1} for cell in made if cell["dataset"] == "airline"]
+    assert row(markdown("arsc", one), "airline, 4") == ["50.0", "55.0", "60.0"], "one set has no deviation"
+
+
+def test_a_table_of_shots_has_a_picture(tmp_path: Path) -> None:
+    made = [
+        laid_out("shots", "banking77", shot, method, accuracy + shot / 100, 0.1)
+        for method, accuracy in (("prototypes", 0.5), (CHOSEN, 0.6))
+        for shot in (1, 2, 4)
+    ]
+    text = markdown("shots", made)
+    assert row(text, "the recipe over frozen prototypes") == ["+10.00 ± 0.00"] * 3
+    assert [word.split(" ")[0] for word in row(text, "frozen prototypes")] == ["51.00", "52.00", "54.00"]
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    for number, cell in enumerate(made):
+        (folder / f"{number}.json").write_text(json.dumps(cell), encoding="utf-8")
+    render("shots", folder, None)
+    picture = (tmp_path / "shots.svg").read_text(encoding="utf-8")
+    assert "<svg" in picture
+    assert "support examples a class" in picture or "<path" in picture
+
+
+def test_a_matrix_compares_every_training_with_the_same_baseline() -> None:
+    made = [
+        laid_out("cross", f"{trained}-to-{tested}", 1, CHOSEN, accuracy, 0.1)
+        for trained, tested, accuracy in (("a", "x", 0.7), ("a", "y", 0.5), ("b", "x", 0.6), ("b", "y", 0.9))
+    ]
+    made += [
+        laid_out("cross", f"{trained}-to-{tested}", 1, method, 0.5, 0.1)
+        for trained, tested in (("a", "x"), ("b", "y"))
+        for method in ("prototypes", "ridge")
+    ]
+    text = markdown("cross", made)
+    assert row(text, "a, over frozen prototypes") == ["+20.00 ± 0.00", "+0.00 ± 0.00"]
+    assert row(text, "b, over frozen ridge") == ["+10.00 ± 0.00", "+40.00 ± 0.00"]
+    assert [word.split(" ")[0] for word in row(text, "**b**")] == ["60.00", "90.00"]
+
+
+def test_levers_are_differences_to_the_recipe() -> None:
+    made = [
+        laid_out("levers", "hwu64", 1, method, accuracy, 0.1)
+        for method, accuracy in ((CHOSEN, 0.8), ("batch-4", 0.75), ("prototypes", 0.7))
+    ]
+    text = markdown("levers", made)
+    assert row(text, "the recipe") == ["80.00"]
+    assert row(text, LEVERS["batch-4"].about) == ["-5.00 ± 0.00"]
+
+
+def test_what_looks_at_queries_stands_apart() -> None:
+    made = two_folds([("prototypes", 0.87), ("ridge", 0.88), (CHOSEN, 0.92), ("transductive", 0.95)])
+    before, after = markdown("intent", made).split("| apart |")
+    about = METHODS["transductive"].about
+    assert about not in before
+    assert about in after

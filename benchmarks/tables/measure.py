@@ -40,6 +40,7 @@ def measure(cell: Cell, trainings: Trainings, effort: Effort) -> dict[str, Any]:
         "fold": cell.fold,
         "way": cell.way,
         "shot": cell.shot,
+        "trained_on": cost and cell.corpus.name,
         "method": cell.method,
         "about": EVERY[cell.method].about,
         "chosen": cell.method == CHOSEN,

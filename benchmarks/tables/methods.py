@@ -19,6 +19,8 @@ class Method:
         meta_training: what differs in the recipe's `family.meta_training`.
         further: whether further labelled data sets are trained on.
         unlabelled: whether clusters of unlabelled texts are trained on.
+        of: the method whose training it takes, where it differs from that in the test alone.
+        apart: it is told what the others are not, and stands in a table of its own.
     """
 
     about: str
@@ -27,10 +29,16 @@ class Method:
     meta_training: Mapping[str, Any] = field(default_factory=dict)
     further: bool = False
     unlabelled: bool = True
+    of: str | None = None
+    apart: bool = False
 
 
 def _by(algorithm: str, **arguments: Any) -> dict[str, Any]:
     return {"algorithm": {"class_path": algorithm, "init_args": arguments}}
+
+
+def _then(way: str) -> dict[str, Any]:
+    return {"algorithm": {"init_args": {"then": way}}}
 
 
 METHODS: dict[str, Method] = {
@@ -39,6 +47,7 @@ METHODS: dict[str, Method] = {
     "logistic": Method("frozen logistic regression", baseline="logistic"),
     "fine-tune": Method("fine-tuned from nothing", baseline="fine-tune"),
     CHOSEN: Method("the recipe"),
+    "prototype-head": Method("the recipe with prototypes in the test", config=_then("prototypes"), of=CHOSEN),
     "labelled": Method("the recipe without unlabelled texts", unlabelled=False),
     "further": Method("the recipe with further labelled data sets", further=True),
     "episodic": Method(
@@ -50,6 +59,9 @@ METHODS: dict[str, Method] = {
     "multi-task": Method("multi-task transfer, ridge head", config=_by("MultiTask")),
     "r2d2": Method("R2-D2 in the recipe", config=_by("R2D2", both_ways=True)),
     "maml": Method("MAML in the recipe", config=_by("MAML", inner_steps=2, inner_lr=0.05)),
+    "transductive": Method(
+        "the recipe, queries looked at together", config=_then("k-means"), of=CHOSEN, apart=True
+    ),
 }
 
 

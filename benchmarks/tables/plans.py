@@ -12,8 +12,9 @@ from fewshot.errors import InputError
 
 FOLDS = ("01", "02", "03", "04", "05")
 SEEDS = (1, 2)  # beside 0
-EVERYWHERE = ("prototypes", "ridge", CHOSEN)
-ON_ONE_FOLD = ("labelled", "further", "episodic", "multi-task", "r2d2", "maml")
+EVERYWHERE = ("prototypes", "ridge", CHOSEN, "transductive")
+ON_ONE_FOLD = ("prototype-head", "labelled", "further", "episodic", "multi-task", "r2d2", "maml")
+NO_TEXTS = ("prototype-head", "episodic", "multi-task", "r2d2", "maml")  # where nothing else is trained on
 INTENTS = ("banking77", "hwu64", "clinic150")
 NEWS = ("news20", "reuters")
 TEXTS = (
@@ -34,7 +35,8 @@ SINGLE = (
     "sentiment_books", "sentiment_dvd", "sentiment_kitchen",
 )  # fmt: skip
 PAIRED = ("restaurant", "scitail")
-LEOPARD_SETS, LEOPARD_QUERIES = {4: 10, 8: 10, 16: 10}, 40
+LEOPARD_SHOTS, LEOPARD_SETS = (4, 8, 16), 10
+LEOPARD_QUERIES, FEWER_QUERIES = 100, {"political_message": 50}  # of a class
 GROUPS = {"intents": INTENTS, "news": (*NEWS, "ag_news"), "relations": ("fewrel",)}
 
 
@@ -51,11 +53,11 @@ def _corpus(source: str, fold: str, split: Config, further: Sequence[str]) -> Co
     return Corpus(f"{source}-{fold}", _nway(source, 1, split), _others(source, further), source)
 
 
-def _classes(table: str, source: str, fold: str, split: Config, further: Sequence[str]) -> list[Cell]:
+def _classes(table: str, fold: str, corpus: Corpus, more: Sequence[str] = ON_ONE_FOLD) -> list[Cell]:
     """Every method on the first fold of a data set, those that are measured everywhere on the others."""
-    corpus = _corpus(source, fold, split, further)
+    source, split = (corpus.family["init_args"][name] for name in ("source", "split"))
     first = fold not in FOLDS[1:]
-    methods = [(name, 0) for name in ((*EVERYWHERE, *ON_ONE_FOLD) if first else EVERYWHERE)]
+    methods = [(name, 0) for name in ((*EVERYWHERE, *more) if first else EVERYWHERE)]
     methods += [(CHOSEN, seed) for seed in SEEDS] if first else []
     return [
         Cell(table, source, fold, 5, shot, _nway(source, shot, split), corpus, method, seed)
@@ -67,22 +69,25 @@ def intent() -> list[Cell]:
     """The five published folds of three intent data sets."""
     folds = sorted(product(INTENTS, FOLDS), key=lambda pair: pair[1])
     return [
-        cell for source, fold in folds for cell in _classes("intent", source, fold, {"fold": fold}, INTENTS)
+        cell
+        for source, fold in folds
+        for cell in _classes("intent", fold, _corpus(source, fold, {"fold": fold}, INTENTS))
     ]
 
 
 def news() -> list[Cell]:
     """The class splits of Bao et al. 2020."""
-    split = {"fold": "bao2020"}
-    return [cell for source in NEWS for cell in _classes("news", source, "bao2020", split, GROUPS["news"])]
+    fold, further = "bao2020", GROUPS["news"]
+    corpora = [_corpus(source, fold, {"fold": fold}, further) for source in NEWS]
+    return [cell for corpus in corpora for cell in _classes("news", fold, corpus)]
 
 
 def fewrel() -> list[Cell]:
-    """The 64 and 16 public relations of FewRel 1.0."""
+    """The 64 and 16 public relations of FewRel 1.0; clusters of its texts would be topics, no relations."""
     (sides,) = _splits("fewrel")["folds"].values()
     names = sorted(sides["train"])
     lists = {"train": names[:-FEWREL_VALID], "valid": names[-FEWREL_VALID:], "test": sides["test"]}
-    return _classes("fewrel", "fewrel", "fewrel1.0", {"lists": lists}, ("fewrel", "fewrel_domains"))
+    return _classes("fewrel", "1.0", Corpus("fewrel", _nway("fewrel", 1, {"lists": lists})), NO_TEXTS)
 
 
 def shots() -> list[Cell]:
@@ -99,13 +104,12 @@ def shots() -> list[Cell]:
 def cross() -> list[Cell]:
     """Trained on the corpora of one kind, tested on those of every kind."""
     cells = []
-    for (kind, trained), tested in product(GROUPS.items(), GROUPS.values()):
+    for (kind, trained), (tested, *_) in product(GROUPS.items(), GROUPS.values()):
         own = trained[0]
-        corpus = Corpus(f"{kind}", _nway(own, 1, _first(own)), trained[1:])
-        cells += [
-            Cell("cross", f"{kind}-to-{each}", "one", 5, 1, _nway(each, 1, _first(each)), corpus, method)
-            for each, method in product((tested[0],), ("prototypes", "ridge", CHOSEN))
-        ]
+        corpus = Corpus(kind, _nway(own, 1, _first(own)), trained[1:])
+        methods = ("prototypes", "ridge", CHOSEN) if tested == own else (CHOSEN,)
+        family = _nway(tested, 1, _first(tested))
+        cells += [Cell("cross", f"{kind}-to-{tested}", "1", 5, 1, family, corpus, name) for name in methods]
     return cells
 
 
@@ -122,14 +126,15 @@ def leopard() -> list[Cell]:
     corpus = Corpus("texts", _nway(own, 1, _first(own)), tuple(further))
     ways = {task: len(names) for task, names in _splits("leopard")["classes"].items()}
     return [
-        Cell("leopard", task, "sets", ways[task], shots, _published(task, shots), corpus, method, most=most)
-        for (shots, most), task in product(LEOPARD_SETS.items(), (*SINGLE, *PAIRED))
-        for method in ("prototypes", "ridge", CHOSEN, "multi-task", "maml")
+        Cell("leopard", task, "sets", ways[task], n, _published(task, n), corpus, name, most=LEOPARD_SETS)
+        for n, task in product(LEOPARD_SHOTS, (*SINGLE, *PAIRED))
+        for name in ("prototypes", "ridge", CHOSEN, "multi-task", "maml")
     ]
 
 
 def _published(task: str, shots: int) -> Config:
-    arguments = {"source": "leopard", "shots": shots, "queries": LEOPARD_QUERIES}
+    queries = FEWER_QUERIES.get(task, LEOPARD_QUERIES)
+    arguments = {"source": "leopard", "shots": shots, "queries": queries}
     only = {"reading": {"only": {"task": [task]}}}
     columns = {"columns": {"text": "text_a", "text_pair": "text_b"}} if task in PAIRED else {}
     return {"class_path": "PublishedEpisodes", "init_args": arguments | only | columns}
@@ -150,7 +155,7 @@ def _domain(task: str) -> Config:
     split = {"lists": {"train": [], "valid": [], "test": [task]}}
     return {
         "class_path": "Domains",
-        "init_args": {"source": "arsc", "shot": 5, "queries": 100, "split": split},
+        "init_args": {"source": "arsc", "shot": 5, "queries": 50, "split": split},
     }
 
 

@@ -34,6 +34,14 @@ PROTAUGMENT = "Dopierre, Gravier, Logerais: ProtAugment, ACL 2021"
 CONTRASTNET = "Chen, Zhang, Mao, Xu: ContrastNet, AAAI 2022"
 BAO = "Bao, Wu, Chang, Barzilay: Few-shot Text Classification with Distributional Signatures, ICLR 2020"
 
+LEOPARD = "Bansal, Jha, McCallum: Learning to Few-Shot Learn Across Diverse NLP Tasks, COLING 2020"
+SMLMT = "Bansal, Jha, Munkhdalai, McCallum: Self-Supervised Meta-Learning for Few-Shot NLP, EMNLP 2020"
+
+
+def _leopard(method: str, source: str, airline: float, disaster: float) -> Published:
+    return Published(method, source, {("airline", 4): airline, ("disaster", 4): disaster})
+
+
 PUBLISHED: dict[str, tuple[Published, ...]] = {
     "intent": (
         _row(
@@ -77,6 +85,11 @@ PUBLISHED: dict[str, tuple[Published, ...]] = {
             reuters=(86.42, 95.33),
         ),
     ),
+    "leopard": (
+        _leopard("BERT-base fine-tuned", LEOPARD, 42.76, 55.73),
+        _leopard("LEOPARD, BERT-base", LEOPARD, 54.95, 51.45),
+        _leopard("Hybrid-SMLMT, BERT-base", SMLMT, 56.46, 55.26),
+    ),
 }
 
 DIFFERS: dict[str, str] = {
@@ -88,9 +101,27 @@ DIFFERS: dict[str, str] = {
         " given the same texts, for its clusters. The row without unlabelled texts has none of them."
     ),
     "news": (
-        "What differs: ours is a frozen MiniLM of 22 M parameters with an adapter of 0.33 M. The classes are"
-        " those of Bao et al.; the texts of news20 are of another release (by-date, 500 a class) and those of"
-        " reuters 20 a class, so figures stand near each other, no nearer. We test on 600 episodes, they on"
-        " 1,000 in five seeds."
+        "What differs: ours is a frozen MiniLM of 22 M parameters with an adapter of 0.33 M. The classes"
+        " are those of Bao et al.; the texts of news20 are of another release (by-date, 500 a class) and"
+        " those of reuters 20 a class, so figures stand near each other, no nearer. We test on 600 episodes,"
+        " they on 1,000 in five seeds."
+    ),
+    "fewrel": (
+        "What differs: 5-way episodes of the 16 public validation relations, as the test relations of"
+        " FewRel 1.0 are not public; the last 14 training relations by name are our validation side. No"
+        " published figure is of these sides. Head and tail are marked in the text."
+    ),
+    "leopard": (
+        "What differs: the training sets are those published, ten a task and number of shots; evaluated are"
+        " 100 rows a class (political_message 50) of the evaluation file, the same for all methods."
+        " Trained on were clinic150,"
+        " banking77, hwu64, trec, subj, ag_news, sst5 and news20, nothing of Amazon's, where the published"
+        " methods had GLUE and more. In four sentiment tasks the files have the class names swapped; no"
+        " method here reads names."
+    ),
+    "arsc": (
+        "What differs: the published support sets, five a class, and 50 rows a class of the test files; of"
+        " the 57 training tasks 8 are kept for validation, and each is thinned to at most 60 rows a class"
+        " and file."
     ),
 }

@@ -4,7 +4,7 @@ import copy
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +69,14 @@ class Trainings:
 
     def parts(self, cell: Cell) -> tuple[Parts, dict[str, Any]]:
         """The parts with the meta-parameters of a cell's training, and what that cost; trains if need be."""
-        config = self._config(cell)
-        out = self._folder / f"{cell.corpus.name}-{cell.method}-{cell.seed}"
+        method = EVERY[cell.method]
+        taken = method.of or cell.method
+        config = self._config(replace(cell, method=taken))
+        out = self._folder / f"{cell.corpus.name}-{taken}-{cell.seed}"
         if not self._is_there(out):
             self._train(config, out)
         self._made.add(out)
+        config = merged(config, method.config) if method.of else config
         parts = build(*parse_values(config | {"family": dict(cell.family)}))
         parts.algorithm.prepare(parts.model)
         load_meta(out, parts.model, parts.algorithm)

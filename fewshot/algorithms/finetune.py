@@ -13,6 +13,7 @@ import torch
 from fewshot.algorithms.maml import MAML
 from fewshot.algorithms.prototypes import cosine_head
 from fewshot.models.batch import TaskBatch
+from fewshot.models.heads import class_means
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
 
@@ -36,5 +37,5 @@ class FineTune(MAML):
         fresh = learner.fresh_adapter()
         body = Stack({n: value.expand(support.tasks, *value.shape).clone() for n, value in fresh.items()})
         with torch.no_grad():
-            head = cosine_head(learner, learner.features(body, support), support)
+            head = cosine_head(learner, class_means(learner.features(body, support), support))
         return Stack(dict(body.items()) | head)

@@ -24,6 +24,7 @@ from fewshot.algorithms.prototypes import cosine_head
 from fewshot.algorithms.ridge import ridge_head
 from fewshot.errors import InputError
 from fewshot.models.batch import TaskBatch
+from fewshot.models.heads import class_means
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
 from fewshot.tasks.episode import Episode
@@ -93,7 +94,7 @@ class MultiTask(MAML):
     def start(self, learner: Learner, support: TaskBatch) -> Stack:
         """The trained adapter with prototypes as the head."""
         body = learner.start_body(support.tasks)
-        head = cosine_head(learner, learner.features(body, support), support)
+        head = cosine_head(learner, class_means(learner.features(body, support), support))
         return Stack({name: value.clone() for name, value in body.items()} | head)
 
     def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:

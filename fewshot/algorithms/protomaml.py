@@ -14,6 +14,7 @@ unit-length features z the scores are s (z . 2 c_n) - s |c_n|^2.
 from fewshot.algorithms.maml import MAML
 from fewshot.algorithms.prototypes import euclidean_head
 from fewshot.models.batch import TaskBatch
+from fewshot.models.heads import class_means
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
 
@@ -24,5 +25,5 @@ class ProtoMAML(MAML):
     def start(self, learner: Learner, support: TaskBatch) -> Stack:
         """The adapter, and the head of the prototypes."""
         body = learner.start_body(support.tasks)
-        head = euclidean_head(learner, learner.features(body, support), support)
+        head = euclidean_head(learner, class_means(learner.features(body, support), support))
         return Stack({name: tensor.clone() for name, tensor in body.items()} | head)

@@ -6,8 +6,8 @@ a task and Y (n, N) its centred one-hot labels,
 
     W = Z^T (Z Z^T + lambda I)^-1 Y,    b = mean(Y) - mean(Z) W,
 
-the form that solves an n by n system, as n is small. Meta-trained, lambda and the scale of the scores
-are learned with the adapter, through the solution.
+the form that solves an n by n system, as n is small; or the same of what is not centred, with b = 0.
+Meta-trained, lambda and the scale of the scores are learned with the adapter, through the solution.
 """
 
 import math
@@ -38,7 +38,7 @@ class R2D2(TrainedFeatures):
 
     def __init__(self, strength: float = 0.1, both_ways: bool = False) -> None:
         super().__init__(both_ways)
-        self.log_strength = nn.Parameter(torch.tensor(math.log(_positive(strength))))
+        self.log_strength = nn.Parameter(torch.tensor(math.log(positive(strength))))
 
     def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:
         """Each task's system, with the learned penalty."""
@@ -57,7 +57,7 @@ class FrozenRidge(SolvedHead):
 
     def __init__(self, strength: float = 0.1) -> None:
         super().__init__()
-        self.strength = _positive(strength)
+        self.strength = positive(strength)
 
     def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:
         """Each task's system; scores carry the learner's scale, which changes no decision."""
@@ -65,9 +65,20 @@ class FrozenRidge(SolvedHead):
 
 
 def ridge_head(
-    learner: Learner, features: Tensor, support: TaskBatch, strength: float | Tensor
+    learner: Learner,
+    features: Tensor,
+    support: TaskBatch,
+    strength: float | Tensor,
+    intercept: bool = True,
 ) -> dict[str, Tensor]:
     """Weight (T, max way, H) and bias (T, max way) of every task's ridge head.
+
+    Args:
+        learner: whose head it is.
+        features: of the support rows, (R, H).
+        support: the support sets.
+        strength: lambda, the weight of the penalty.
+        intercept: else nothing is centred, the bias is 0, and a large penalty gives sums of class features.
 
     Raises:
         InputError: a task without examples.
@@ -82,7 +93,7 @@ def ridge_head(
         )
     unit = F.normalize(features, dim=-1)
     solved = [
-        ridge(unit[rows], F.one_hot(support.labels[rows], max(support.ways)).to(unit), strength)
+        ridge(unit[rows], F.one_hot(support.labels[rows], max(support.ways)).to(unit), strength, intercept)
         for rows in (support.task == t for t in range(support.tasks))
     ]
     weight = torch.stack([weight.T for weight, _ in solved])
@@ -90,9 +101,11 @@ def ridge_head(
     return {WEIGHT: weight, BIAS: bias}
 
 
-def ridge(features: Tensor, targets: Tensor, strength: float | Tensor) -> tuple[Tensor, Tensor]:
+def ridge(
+    features: Tensor, targets: Tensor, strength: float | Tensor, intercept: bool = True
+) -> tuple[Tensor, Tensor]:
     """Weights (H, N) and intercepts (N,) of `targets` (n, N) on `features` (n, H)."""
-    mean, level = features.mean(0), targets.mean(0)
+    mean, level = (each.mean(0) if intercept else torch.zeros_like(each[0]) for each in (features, targets))
     centred = features - mean
     gram = centred @ centred.T + strength * torch.eye(
         len(centred), dtype=features.dtype, device=features.device
@@ -101,7 +114,8 @@ def ridge(features: Tensor, targets: Tensor, strength: float | Tensor) -> tuple[
     return weight, level - mean @ weight
 
 
-def _positive(strength: float) -> float:
+def positive(strength: float) -> float:
+    """A penalty's weight, checked."""
     if not strength > 0:
         raise InputError(
             "the penalty is not positive", where="ridge strength", got=strength, needed="above 0"

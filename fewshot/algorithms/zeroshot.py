@@ -15,6 +15,7 @@ from fewshot.algorithms.algorithm import Adapted, Algorithm, Predictor
 from fewshot.algorithms.prototypes import cosine_head
 from fewshot.errors import InputError, listing
 from fewshot.models.batch import TaskBatch
+from fewshot.models.heads import class_means
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
 
@@ -53,7 +54,7 @@ class ZeroShot(Algorithm):
         with torch.no_grad():
             placed = learner.place(batch)
             features = learner.features(Stack({}), placed)
-            return Adapted(learner, Stack(cosine_head(learner, features, placed)))
+            return Adapted(learner, Stack(cosine_head(learner, class_means(features, placed))))
 
 
 def in_words(name: str) -> str:

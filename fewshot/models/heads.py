@@ -65,14 +65,20 @@ class Head(nn.Module, ABC):
         return scores.masked_fill(batch.absent[batch.task], -torch.inf)
 
 
-def class_means(features: Tensor, support: TaskBatch) -> Tensor:
-    """Mean of each class's unit-length features: (R, H) -> (T, max way, H); 0 for a class without rows."""
+def class_sums(features: Tensor, support: TaskBatch) -> tuple[Tensor, Tensor]:
+    """Sum of each class's unit-length features, (R, H) -> (T, max way, H), and its rows, (T, max way, 1)."""
     width = max(support.ways)
     slot = support.task * width + support.labels
     sums = features.new_zeros(support.tasks * width, features.shape[-1])
     sums = sums.index_add(0, slot, F.normalize(features, dim=-1))
-    rows = torch.bincount(slot, minlength=support.tasks * width).clamp(min=1)
-    return (sums / rows[:, None]).view(support.tasks, width, -1)
+    rows = torch.bincount(slot, minlength=support.tasks * width)
+    return sums.view(support.tasks, width, -1), rows.view(support.tasks, width, 1)
+
+
+def class_means(features: Tensor, support: TaskBatch) -> Tensor:
+    """Mean of each class's unit-length features: (R, H) -> (T, max way, H); 0 for a class without rows."""
+    sums, rows = class_sums(features, support)
+    return sums / rows.clamp(min=1)
 
 
 def prototypes(features: Tensor, support: TaskBatch) -> Tensor:
