@@ -8,6 +8,7 @@ https://arxiv.org/abs/1903.03096.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fewshot.data.clean import normalised
 from fewshot.data.find import Columns
@@ -18,6 +19,19 @@ from fewshot.errors import InputError, require_at_least
 from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.sampler import PoolTasks
 from fewshot.tasks.several import Several
+
+
+@dataclass(frozen=True)
+class Further:
+    """What meta-training has beside the family's source.
+
+    Args:
+        labelled: data sets with classes.
+        unlabelled: data sets with pseudo-classes.
+    """
+
+    labelled: Sequence[Pool]
+    unlabelled: Sequence[Pool]
 
 
 @dataclass(frozen=True)
@@ -60,13 +74,27 @@ class MetaTraining:
                     needed="a number from 0 to 1",
                 )
 
+    def load(self, columns: Columns, reading: Reading) -> Further:
+        """What is trained on beside the family's source.
+
+        Args:
+            columns: which columns hold text and label in the further sources.
+            reading: which of their rows are read, and how they are cleaned.
+
+        Raises:
+            InputError: a source that is not there.
+        """
+        labelled = [Pool.load(each, columns, reading) for each in self.sources]
+        return Further(labelled, [Pool.load(each) for each in self.unlabelled])
+
+    def resolved(self, further: Further) -> dict[str, Any]:
+        """The arguments, with the commits that were read; nothing where nothing further was read."""
+        read = {"sources": further.labelled, "unlabelled": further.unlabelled}
+        pinned = {name: [pool.origin.pinned for pool in pools] for name, pools in read.items()}
+        return {"meta_training": vars(self) | pinned} if any(pinned.values()) else {}
+
     def tasks(
-        self,
-        own: Pool,
-        held: Sequence[Pool],
-        sizes: tuple[int, int, int],
-        columns: Columns,
-        reading: Reading,
+        self, own: Pool, held: Sequence[Pool], sizes: tuple[int, int, int], further: Further
     ) -> TaskFamily:
         """The episodes of meta-training.
 
@@ -74,17 +102,15 @@ class MetaTraining:
             own: the training classes of the family's source.
             held: the classes of the other sides.
             sizes: way, shot and queries of the family.
-            columns: which columns hold text and label, in the further sources too.
-            reading: which rows are read, and how they are cleaned.
+            further: what `load` gave.
 
         Raises:
-            InputError: a source that is not there, or has too few classes left.
+            InputError: a source that has too few classes left.
         """
         shot, queries = self.shot or sizes[1], self.queries or sizes[2]
-        loaded = [Pool.load(each, columns, reading) for each in self.sources]
-        _, *others = named_apart([own, *loaded, *(Pool.load(each) for each in self.unlabelled)])
-        labelled = [apart(pool, held, shot + queries) for pool in others[: len(self.sources)]]
-        pseudo = [_large(pool, shot + queries) for pool in others[len(self.sources) :]]
+        _, *others = named_apart([own, *further.labelled, *further.unlabelled])
+        labelled = [apart(pool, held, shot + queries) for pool in others[: len(further.labelled)]]
+        pseudo = [_large(pool, shot + queries) for pool in others[len(further.labelled) :]]
         pools = [own, *labelled, *pseudo]
         families = [PoolTasks(pool, self._way(pool, sizes[0]), shot, queries) for pool in pools]
         return Several(families, self._shares(len(labelled), len(pseudo))) if others else families[0]
@@ -137,14 +163,11 @@ def sides_of(
     pools: Mapping[Side, Pool],
     sizes: tuple[int, int, int],
     meta_training: MetaTraining,
-    columns: Columns,
-    reading: Reading,
+    further: Further,
 ) -> dict[Side, TaskFamily]:
     """The episodes of every side that has classes."""
     held = [pool for side, pool in pools.items() if side != "train"]
     return {
-        side: meta_training.tasks(pool, held, sizes, columns, reading)
-        if side == "train"
-        else PoolTasks(pool, *sizes)
+        side: meta_training.tasks(pool, held, sizes, further) if side == "train" else PoolTasks(pool, *sizes)
         for side, pool in pools.items()
     }

@@ -5,7 +5,9 @@ https://arxiv.org/abs/1606.04080: an episode has N classes, K support and Q quer
 classes of meta-training, validation and test are disjoint.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from fewshot.data.augment import Augmentation
 from fewshot.data.find import Columns, folder_of
@@ -49,8 +51,14 @@ class NWayKShot(Sided):
     ) -> None:
         self._pool = Pool.load(source, columns, reading)
         sides = split_pool(self._pool, source, split)
-        tasks = sides_of(sides, (way, shot, queries), meta_training, columns, reading)
+        further = meta_training.load(columns, reading)
+        self._further = meta_training.resolved(further)
+        tasks = sides_of(sides, (way, shot, queries), meta_training, further)
         super().__init__(tasks, self._pool.name, augmentation, {"source": self._pool})
+
+    def resolved(self) -> Mapping[str, Any]:
+        """The source, and the further ones, with the commits that were read."""
+        return {**super().resolved(), **self._further}
 
 
 def split_pool(pool: Pool, source: object, split: ClassSplit) -> dict[Side, Pool]:

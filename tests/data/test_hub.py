@@ -1,5 +1,6 @@
 """Data sets of the hub, played by folders on this disk: what is asked of it, and what is recorded."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from fewshot.data.reading import Reading
 from fewshot.data.rows import read_rows
 from fewshot.data.split import ClassSplit
 from fewshot.errors import InputError
+from fewshot.tasks.metatraining import MetaTraining
 from fewshot.tasks.nway import NWayKShot
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -83,6 +85,19 @@ def test_a_family_records_the_pinned_source(hub: Hub) -> None:
     put(hub, "train", **forty("a"))
     family = NWayKShot("owner/name", 2, 1, 1, split=ClassSplit(fractions=(0.5, 0.25, 0.25)))
     assert family.resolved() == {"source": f"owner/name@{SHA}"}
+
+
+def test_further_sources_are_recorded_pinned_too(hub: Hub, tmp_path: Path) -> None:
+    put(hub, "train", **forty("a"))
+    texts = tmp_path / "clusters.jsonl"
+    rows = zip(*forty("b").values(), strict=True)
+    texts.write_text("".join(json.dumps({"text": t, "label": f"x-{c}"}) + "\n" for t, c in rows))
+    further = MetaTraining(way=2, sources=["owner/name"], unlabelled=[str(texts)])
+    own = [{"text": f"own {n}", "label": f"own{n % 4}"} for n in range(16)]
+    family = NWayKShot(own, 2, 1, 1, split=ClassSplit(fractions=(0.5, 0.5, 0.0)), meta_training=further)
+    found = family.resolved()["meta_training"]
+    assert (found["sources"], found["unlabelled"]) == ([f"owner/name@{SHA}"], [str(texts)])
+    assert (found["way"], found["share"]) == (2, further.share)
 
 
 def test_a_name_of_the_catalogue_knows_its_columns_and_parts(hub: Hub) -> None:
