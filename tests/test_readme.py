@@ -34,10 +34,10 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-def commands(section: str) -> list[list[str]]:
-    """The `fewshot` lines of a section's first shell block, as words."""
+def commands(section: str, number: int = 0) -> list[list[str]]:
+    """The `fewshot` lines of a section's shell block, by default its first, as words."""
     text = README.split(f"## {section}\n")[1].split("\n## ")[0]
-    block = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)[0]
+    block = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)[number]
     return [shlex.split(line, comments=True)[1:] for line in block.splitlines() if line.startswith("fewshot")]
 
 
@@ -105,6 +105,18 @@ def test_the_search_examples_run(place: Path, data_folder: Path, tiny_backbone: 
         given = ["--workers=1" if word == "--workers" else word for word in words if word != "2"]
         space = ['--search={"algorithm": ["ridge", "ProtoNet"]}'] if "grid" in words else []
         assert main([*given, *small, *here, *few, *space]) == 0, words
+
+
+@pytest.mark.data
+def test_the_recipe_of_the_published_tables_runs(place: Path, data_folder: Path, tiny_backbone: str) -> None:
+    *clusterings, training = commands("Published tables", 1)
+    backbone = f"--model.backbone={tiny_backbone}"
+    for words in clusterings:
+        assert main([*words, "--model=LoraEncoder", backbone]) == 0
+    assert main([*training, *QUICK["train"], backbone]) == 0
+    config = yaml.safe_load((place / "runs/hwu64-01/config.yaml").read_text())
+    made = [words[words.index("--out") + 1] for words in clusterings]
+    assert config["family"]["init_args"]["meta_training"]["unlabelled"] == made
 
 
 def test_the_search_space_of_the_readme_is_one() -> None:
