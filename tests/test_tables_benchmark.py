@@ -284,6 +284,12 @@ def test_a_table_of_shots_has_a_picture(tmp_path: Path) -> None:
     text = markdown("shots", made)
     assert row(text, "the recipe over frozen prototypes") == ["+10.00 ± 0.00"] * 3
     assert [word.split(" ")[0] for word in row(text, "frozen prototypes")] == ["51.00", "52.00", "54.00"]
+    few = laid_out("shots", "banking77", 1, "fine-tune", 0.55, 0.1)
+    few |= {"episodes": 3, "accuracies": " ".join(few["accuracies"].split()[:3])}
+    made.append(few)
+    text = markdown("shots", made)
+    assert row(text, "the recipe over fine-tuned from nothing") == ["+6.00 ± 0.00", "", ""]
+    assert "10 test episodes (fine-tuned from nothing: the first 3)" in text
     folder = tmp_path / "shots"
     folder.mkdir()
     for number, cell in enumerate(made):

@@ -28,6 +28,7 @@ TEXTS = (
     "news20",
 )  # nothing of Amazon's
 SHOTS = (1, 5)
+SLOW = {"fine-tune": 30}  # test episodes: minutes each at 32 shots
 FEWREL_VALID = 14  # relations held out of the training side, as no validation is published
 # LEOPARD's tasks whose evaluation rows are there: on one text, on two
 SINGLE = (
@@ -96,8 +97,8 @@ def shots() -> list[Cell]:
     corpus = _corpus(source, FOLDS[0], split, INTENTS)
     methods = ("prototypes", "ridge", "logistic", "fine-tune", CHOSEN, "multi-task")
     return [
-        Cell("shots", source, FOLDS[0], 5, shot, _nway(source, shot, split), corpus, method)
-        for method, shot in product(methods, (1, 2, 4, 8, 16, 32))
+        Cell("shots", source, FOLDS[0], 5, n, _nway(source, n, split), corpus, name, most=SLOW.get(name))
+        for name, n in product(methods, (1, 2, 4, 8, 16, 32))
     ]
 
 

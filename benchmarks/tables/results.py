@@ -36,9 +36,14 @@ def with_half(values: Sequence[float]) -> tuple[float, float]:
 
 
 def paired(ours: Sequence[Cell], theirs: Sequence[Cell]) -> tuple[float, float]:
-    """Mean difference of the same episodes and half its interval, in points."""
-    pairs = zip(accuracies(ours), accuracies(theirs), strict=True)
-    return with_half([a - b for a, b in pairs])
+    """Mean difference of the same episodes and half its interval, in points.
+
+    Where one was measured on fewer episodes, these are the first of the other's.
+    """
+    values: list[float] = []
+    for mine, other in zip(ours, theirs, strict=True):
+        values += [a - b for a, b in zip(accuracies([mine]), accuracies([other]), strict=False)]
+    return with_half(values)
 
 
 def mean_text(found: Sequence[Cell]) -> str:

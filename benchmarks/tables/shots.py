@@ -17,8 +17,10 @@ def markdown(table: str, cells: Sequence[Cell]) -> str:
         for name in methods
         if name != CHOSEN
     ]
+    few = {METHODS[c["method"]].about: c["episodes"] for c in cells if c["episodes"] < _most(cells)}
+    fewer = "".join(f" ({about}: the first {count})" for about, count in few.items())
     note = (
-        f"Fold {cells[0]['fold']}, 5 ways, {cells[0]['episodes']} test episodes with 5 queries a class: mean"
+        f"Fold {cells[0]['fold']}, 5 ways, {_most(cells)} test episodes{fewer} with 5 queries a class: mean"
         " accuracy ± half of its 95% interval; differences of the same episodes. One training serves all"
         f" numbers of shots. {machine_note(cells)}"
     )
@@ -48,6 +50,10 @@ def draw(path: Path, cells: Sequence[Cell]) -> None:
     panel.legend()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
+
+
+def _most(cells: Sequence[Cell]) -> int:
+    return max(int(cell["episodes"]) for cell in cells)
 
 
 def _axes(cells: Sequence[Cell]) -> tuple[str, list[int], list[str]]:
