@@ -23,6 +23,7 @@ from fewshot.algorithms.mamladam import MAMLAdam
 from fewshot.chunks import Chunks
 from fewshot.engine import Engine
 from fewshot.files import write_json
+from fewshot.models.batch import Rows
 from fewshot.models.cache import Cache
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
@@ -53,8 +54,8 @@ def milliseconds(texts: Sequence[str], alone: bool) -> float:
     """Of a text, the median over batches."""
     model, times = learner(Cache(memory_gb=0, alone=alone)), []
     for first in range(0, len(texts), TOGETHER):
-        group = [(text, None) for text in texts[first : first + TOGETHER]]
-        batch = model.batch(group, [0] * len(group), [0] * len(group), [1])
+        group = texts[first : first + TOGETHER]
+        batch = model.batch(Rows.of(group))
         started = time.process_time()
         model.place(batch)
         times.append(1e3 * (time.process_time() - started) / len(group))

@@ -23,6 +23,7 @@ from fewshot.data.find import Columns
 from fewshot.data.pool import Pool
 from fewshot.errors import InputError, require_at_least
 from fewshot.files import whole, write_json, write_text
+from fewshot.models.batch import Rows
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
@@ -99,8 +100,7 @@ def frozen_features(model: Learner, texts: Sequence[str], title: str = "") -> np
     found = np.empty((len(texts), model.head.size), np.float32)
     with Progress(title, len(texts)) as progress, torch.no_grad():
         for places in (order[at : at + AT_ONCE] for at in range(0, len(order), AT_ONCE)):
-            rows = [(texts[n], None) for n in places]
-            batch = model.place(model.batch(rows, [0] * len(rows), [0] * len(rows), [1]))
+            batch = model.place(model.batch(Rows.of(texts[n] for n in places)))
             found[places] = F.normalize(model.features(Stack({}), batch), dim=-1).float().cpu().numpy()
             progress.advance(len(places), "")
     return found

@@ -16,7 +16,7 @@ from fewshot.chunks import Chunks
 from fewshot.engine import Engine, Outcome
 from fewshot.errors import InputError
 from fewshot.evaluation import evaluate
-from fewshot.models.batch import TaskBatch
+from fewshot.models.batch import Rows, TaskBatch
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.stack import Stack
 
@@ -127,10 +127,12 @@ def test_the_gradient_is_that_of_the_mean_query_loss(make_learner: LearnerMaker)
         support, query = (
             learner.place(
                 learner.batch(
-                    [(example.text, None) for example in examples],
-                    episode.numbers(examples),
-                    [0] * ROWS,
-                    [3],
+                    Rows(
+                        [(example.text, None) for example in examples],
+                        episode.numbers(examples),
+                        [0] * ROWS,
+                        [3],
+                    )
                 )
             )
             for examples in (episode.support, episode.query)

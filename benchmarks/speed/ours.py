@@ -10,6 +10,7 @@ from benchmarks.speed.case import RATE, Case
 from fewshot.algorithms.maml import MAML
 from fewshot.chunks import Chunks
 from fewshot.engine import Engine, MetaBatch
+from fewshot.models.batch import Rows
 from fewshot.models.lora import LINEAR, StackedLinear
 from fewshot.models.stack import Stack
 from fewshot.tasks.episode import Episode
@@ -37,9 +38,7 @@ class Ours:
         """Puts the frozen states of all texts into the cache; the seconds it took."""
         started = time.perf_counter()
         for first in range(0, len(texts), 128):
-            part = texts[first : first + 128]
-            rows = [0] * len(part)
-            self.learner.place(self.learner.batch([(text, None) for text in part], rows, rows, [1]))
+            self.learner.place(self.learner.batch(Rows.of(texts[first : first + 128])))
         return time.perf_counter() - started
 
     def step(self, drawn: Sequence[Episode]) -> None:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fewshot.algorithms.inner import Trace
 from fewshot.data.example import Example
-from fewshot.models.batch import TaskBatch
+from fewshot.models.batch import Rows, TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
 from fewshot.tasks.episode import Episode
@@ -153,8 +153,8 @@ def _batch(learner: Learner, episodes: Sequence[Episode], sets: Sequence[tuple[E
     texts = [(example.text, example.text_pair) for examples in sets for example in examples]
     labels = [n for e, examples in zip(episodes, sets, strict=True) for n in e.numbers(examples)]
     task = [t for t, examples in enumerate(sets) for _ in examples]
-    batch = learner.batch(texts, labels, task, [e.way for e in episodes])
-    return replace(batch, names=tuple(e.classes for e in episodes), sources=tuple(e.source for e in episodes))
+    ways, names = [e.way for e in episodes], tuple(e.classes for e in episodes)
+    return learner.batch(Rows(texts, labels, task, ways, names, tuple(e.source for e in episodes)))
 
 
 def ready(learner: Learner, episodes: Sequence[Episode]) -> tuple[TaskBatch, TaskBatch]:

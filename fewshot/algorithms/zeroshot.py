@@ -14,7 +14,7 @@ import torch
 from fewshot.algorithms.algorithm import Adapted, Algorithm, Predictor
 from fewshot.algorithms.prototypes import cosine_head
 from fewshot.errors import InputError, listing
-from fewshot.models.batch import TaskBatch
+from fewshot.models.batch import Rows, TaskBatch
 from fewshot.models.heads import class_means
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
@@ -50,9 +50,9 @@ class ZeroShot(Algorithm):
         _check_names(support)
         names = [(t, n, name) for t, names in enumerate(support.names) for n, name in enumerate(names)]
         texts = [(self.template.replace("{}", in_words(name)), None) for *_, name in names]
-        batch = learner.batch(texts, [n for _, n, _ in names], [t for t, *_ in names], support.ways)
+        rows = Rows(texts, [n for _, n, _ in names], [t for t, *_ in names], support.ways)
         with torch.no_grad():
-            placed = learner.place(batch)
+            placed = learner.place(learner.batch(rows))
             features = learner.features(Stack({}), placed)
             return Adapted(learner, Stack(cosine_head(learner, class_means(features, placed))))
 

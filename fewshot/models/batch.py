@@ -1,5 +1,6 @@
 """The examples of T tasks as tensors: rows of all tasks in one flat batch."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -7,6 +8,42 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+Text = tuple[str, str | None]  # a text, and what stands beside it in a pair
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The examples of T tasks as a learner is given them, R rows of all tasks.
+
+    Args:
+        texts: of each row.
+        labels: class number of each row within its task.
+        task: task number of each row.
+        ways: classes of each task; 0 where answers are texts to be written.
+        names: the class names of each task, in the order of their numbers.
+        sources: where each task comes from.
+        answers: what is to be written for each row, where a task has no classes.
+    """
+
+    texts: Sequence[Text]
+    labels: Sequence[int]
+    task: Sequence[int]
+    ways: Sequence[int]
+    names: tuple[tuple[str, ...], ...] = ()
+    sources: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, texts: Iterable[str | Text]) -> "Rows":
+        """Texts without labels, as one task."""
+        pairs = [(text, None) if isinstance(text, str) else text for text in texts]
+        return cls(pairs, [0] * len(pairs), [0] * len(pairs), [1])
+
+    def batch(self, inputs: Any) -> "TaskBatch":
+        """The batch of these rows, with what the learner made of their texts."""
+        labels, task = torch.tensor(self.labels), torch.tensor(self.task)
+        return TaskBatch(inputs, labels, task, tuple(self.ways), self.names, self.sources)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A pretrained encoder with LoRA on a task axis: the learner of the project."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from fewshot.errors import InputError
-from fewshot.models.batch import TaskBatch
+from fewshot.models.batch import Rows, TaskBatch
 from fewshot.models.cache import Cache, StateCache
 from fewshot.models.compute import Compute
 from fewshot.models.guards import check_twice_differentiable
 from fewshot.models.heads import HEADS, PerClassHead
 from fewshot.models.inputs import Part
-from fewshot.models.learner import Learner, Text
+from fewshot.models.learner import Learner
 from fewshot.models.lora_settings import Lora
 from fewshot.models.products import by_onednn, product
 from fewshot.models.stack import Stack
@@ -86,17 +86,10 @@ class LoraEncoder(Learner):
         self.to(compute.chosen_device())
         self._body = Body(model, self._lora, compute.chosen_attention(), StateCache(cache))
 
-    def batch(
-        self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
-    ) -> TaskBatch:
+    def batch(self, rows: Rows) -> TaskBatch:
         """Tokenised rows, packed; nothing is computed yet, so a thread beside the model can do it."""
-        pad = self.tokenizer.pad_token_id or 0
-        return TaskBatch(
-            inputs=self._body.inputs(self._tokens.rows(texts), task, len(ways), self.rows_at_once, pad),
-            labels=torch.tensor(labels),
-            task=torch.tensor(task),
-            ways=tuple(ways),
-        )
+        tokens, pad = self._tokens.rows(rows.texts), self.tokenizer.pad_token_id or 0
+        return rows.batch(self._body.inputs(tokens, rows.task, len(rows.ways), self.rows_at_once, pad))
 
     def place(self, batch: TaskBatch) -> TaskBatch:
         """The batch on the device, with the frozen states of its texts."""

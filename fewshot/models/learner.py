@@ -1,7 +1,7 @@
 """What an algorithm needs of a model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from fewshot.errors import InputError
-from fewshot.models.batch import TaskBatch, task_losses
+from fewshot.models.batch import Rows, TaskBatch, task_losses
 from fewshot.models.heads import Head
 from fewshot.models.stack import Stack
-
-Text = tuple[str, str | None]
 
 
 class Learner(nn.Module, ABC):
@@ -32,9 +30,7 @@ class Learner(nn.Module, ABC):
         return self.head.log_scale.device
 
     @abstractmethod
-    def batch(
-        self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
-    ) -> TaskBatch:
+    def batch(self, rows: Rows) -> TaskBatch:
         """The rows of T tasks as tensors; see `TaskBatch` for the shapes.
 
         Called in a thread beside the model.

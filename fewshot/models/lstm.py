@@ -4,7 +4,7 @@ Hochreiter, Schmidhuber: Long Short-Term Memory, Neural Computation 1997. All we
 here the adapter is the model. It meta-trains in seconds, for tests and teaching.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from fewshot.errors import InputError, listing
-from fewshot.models.batch import TaskBatch
+from fewshot.models.batch import Rows, TaskBatch, Text
 from fewshot.models.heads import HEADS, PerClassHead
-from fewshot.models.learner import Learner, Text
+from fewshot.models.learner import Learner
 from fewshot.models.recurrence import WordInputs, dropout_masks, last_state, slots
 from fewshot.models.stack import Stack
 from fewshot.models.words import WordVectors, hashed, words
@@ -93,17 +93,15 @@ class LstmEncoder(Learner):
         self.head = kind(features, scale, **({"way": head_ways} if kind is PerClassHead else {}))
         self._step: int | None = None  # the outer step, while it lasts
 
-    def batch(
-        self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
-    ) -> TaskBatch:
+    def batch(self, rows: Rows) -> TaskBatch:
         """Words as numbers."""
-        numbers = [[self._number(word) for word in self._words(text)] for text in texts]
+        numbers = [[self._number(word) for word in self._words(text)] for text in rows.texts]
         longest = max(len(row) for row in numbers)
         inputs = WordInputs(
             ids=torch.tensor([row + [0] * (longest - len(row)) for row in numbers]),
             lengths=torch.tensor([len(row) for row in numbers]),
         )
-        return TaskBatch(inputs, torch.tensor(labels), torch.tensor(task), tuple(ways))
+        return rows.batch(inputs)
 
     def place(self, batch: TaskBatch) -> TaskBatch:
         """The batch on the device; in an outer step with what dropout leaves of it."""

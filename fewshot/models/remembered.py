@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fewshot.models.batch import TaskBatch
-from fewshot.models.learner import Learner, Text
+from fewshot.models.batch import Rows, TaskBatch, Text
+from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
 
 AT_ONCE = 256  # texts
@@ -29,11 +29,9 @@ class Remembered(Learner):
         self._learner, self.head = learner, learner.head
         self._known: dict[bool, dict[Text, Tensor]] = {True: {}, False: {}}
 
-    def batch(
-        self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
-    ) -> TaskBatch:
+    def batch(self, rows: Rows) -> TaskBatch:
         """The rows with their texts; nothing is tokenised yet."""
-        return TaskBatch(tuple(texts), torch.tensor(labels), torch.tensor(task), tuple(ways))
+        return rows.batch(tuple(rows.texts))
 
     def place(self, batch: TaskBatch) -> TaskBatch:
         """Labels and task numbers on the device."""
@@ -51,8 +49,7 @@ class Remembered(Learner):
         return torch.stack([known[text] for text in batch.inputs])
 
     def _compute(self, texts: Sequence[Text], adapted: bool) -> Tensor:
-        nothing = [0] * len(texts)
-        batch = self._learner.place(self._learner.batch(texts, nothing, nothing, [1]))
+        batch = self._learner.place(self._learner.batch(Rows.of(texts)))
         return self._learner.features(self._learner.start_body(1) if adapted else Stack({}), batch)
 
     def losses(self, scores: Tensor, batch: TaskBatch) -> Tensor:

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from fewshot.models.batch import Text
 from fewshot.models.inputs import Tokens
-from fewshot.models.learner import Text
 
 MOST = 200_000  # texts that are remembered, about 500 bytes each
 

@@ -1,14 +1,14 @@
 """Regression with an MLP on the task axis: where the meta-gradients have closed forms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from fewshot.models.batch import TaskBatch
+from fewshot.models.batch import Rows, TaskBatch
 from fewshot.models.heads import Head
-from fewshot.models.learner import Learner, Text
+from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
 
 
@@ -62,9 +62,7 @@ class Regressor(Learner):
     def losses(self, scores: Tensor, batch: TaskBatch) -> Tensor:
         return batch.mean_by_task((scores[:, 0] - batch.labels).square())
 
-    def batch(
-        self, texts: Sequence[Text], labels: Sequence[int], task: Sequence[int], ways: Sequence[int]
-    ) -> TaskBatch:
+    def batch(self, rows: Rows) -> TaskBatch:
         raise NotImplementedError
 
     def save_adapter(self, folder: Path) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fewshot.algorithms.algorithm import ready
 from fewshot.algorithms.maml import MAML
+from fewshot.models.batch import Rows
 from fewshot.models.cache import Cache, StateCache
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
@@ -36,10 +37,7 @@ EXACT = Compute(dtype="float32", products="blas")
 
 def states(learner: LoraEncoder, texts: list[str]) -> dict[str, Tensor]:
     """The frozen states of texts that come in one batch."""
-    numbers = [0] * len(texts)
-    (part,) = learner.place(
-        learner.batch([(text, None) for text in texts], numbers, numbers, [1])
-    ).inputs.parts
+    (part,) = learner.place(learner.batch(Rows.of(texts))).inputs.parts
     assert isinstance(part, Packed)
     assert part.states is not None
     each = torch.split(part.states[0, : part.packing.tokens], list(part.packing.lengths))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fewshot.algorithms.algorithm import ready
 from fewshot.errors import FewshotError, InputError
+from fewshot.models.batch import Rows
 from fewshot.models.cache import Cache, StateCache
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.stack import Stack
@@ -177,8 +178,7 @@ CACHES: dict[str, Callable[[Path], Cache]] = {
 
 
 def features(learner: LoraEncoder, texts: list[str]) -> Tensor:
-    numbers = [0] * len(texts)
-    batch = learner.place(learner.batch([(text, None) for text in texts], numbers, numbers, [1]))
+    batch = learner.place(learner.batch(Rows.of(texts)))
     with torch.no_grad():
         stack = Stack({name: value[None] for name, value in learner.adapter().items()})
         return learner.features(stack, batch)
@@ -211,7 +211,7 @@ def test_a_text_and_a_pair_of_the_same_tokens_are_two(make_learner: LearnerMaker
     learner = make_learner()
     rows = [("one two", "three"), ("one", "two three")]
     for row in rows:
-        learner.place(learner.batch([row, row], [0, 0], [0, 0], [1]))
+        learner.place(learner.batch(Rows.of([row, row])))
     cache = learner._body.cache
     assert (cache.misses, cache.hits) == (2, 2)
 

@@ -7,16 +7,15 @@ from conftest import LearnerMaker, attribute_episodes
 from fewshot.algorithms.algorithm import collate, ready
 from fewshot.errors import InputError
 from fewshot.models.backbone import find_backbone
+from fewshot.models.batch import Rows, Text
 from fewshot.models.encoder import LoraEncoder
-from fewshot.models.learner import Text
 from fewshot.models.packing import TOKENS
 from fewshot.models.stack import Stack
 from fewshot.tasks.family import episodes
 
 
 def features(learner: LoraEncoder, *texts: Text) -> torch.Tensor:
-    rows = [0] * len(texts)
-    return learner.features(Stack({}), learner.place(learner.batch(texts, rows, rows, [1])))
+    return learner.features(Stack({}), learner.place(learner.batch(Rows.of(texts))))
 
 
 @pytest.mark.data
@@ -45,20 +44,20 @@ def test_padding_does_not_change_features(make_learner: LearnerMaker) -> None:
 
 
 def test_pairs_are_read_as_pairs(make_learner: LearnerMaker) -> None:
-    batch = make_learner().batch([("a question", "an answer")], [0], [0], [1])
+    batch = make_learner().batch(Rows.of([("a question", "an answer")]))
     (part,) = batch.inputs.parts
     assert part.types is not None
     assert part.types.unique().tolist() == [0, 1]
 
 
 def test_long_texts_are_cut(make_learner: LearnerMaker) -> None:
-    batch = make_learner(max_length=16).batch([("word " * 100, None)], [0], [0], [1])
+    batch = make_learner(max_length=16).batch(Rows.of(["word " * 100]))
     assert batch.inputs.tokens == 16
 
 
 def test_pooling_cls_is_the_first_state(make_learner: LearnerMaker) -> None:
     learner = make_learner(pooling="cls")
-    batch = learner.place(learner.batch([("one two three", None)], [0], [0], [1]))
+    batch = learner.place(learner.batch(Rows.of(["one two three"])))
     with torch.no_grad():
         states = learner._body.hidden(Stack({}), batch.inputs.parts[0])
         assert torch.equal(learner.features(Stack({}), batch)[0], states[0, 0])

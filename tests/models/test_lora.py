@@ -9,7 +9,7 @@ from conftest import LearnerMaker, attribute_episodes
 
 from fewshot.algorithms.algorithm import ready
 from fewshot.errors import InputError
-from fewshot.models.batch import TaskBatch
+from fewshot.models.batch import Rows, TaskBatch
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.lora import ADAPTER, low_rank
 from fewshot.models.lora_settings import Lora
@@ -173,7 +173,7 @@ def test_minilm_is_the_published_model() -> None:
 def test_minilm_has_sensible_features() -> None:
     learner = LoraEncoder()
     texts = [("a cat sleeps", None), ("a kitten is sleeping", None), ("the stock market fell", None)]
-    batch = learner.place(learner.batch(texts, [0, 0, 0], [0, 0, 0], [1]))
+    batch = learner.place(learner.batch(Rows.of(texts)))
     with torch.no_grad():
         near, far = torch.nn.functional.normalize(learner.features(Stack({}), batch), dim=-1)[0] @ (
             torch.nn.functional.normalize(learner.features(Stack({}), batch), dim=-1)[1:].T

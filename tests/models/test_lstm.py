@@ -11,6 +11,7 @@ from fewshot.chunks import Chunks
 from fewshot.data.example import Example
 from fewshot.engine import Engine
 from fewshot.errors import InputError
+from fewshot.models.batch import Rows
 from fewshot.models.lstm import LstmEncoder
 from fewshot.models.stack import Stack
 from fewshot.models.words import WordVectors, hashed, words
@@ -57,8 +58,8 @@ def test_each_task_is_an_lstm_of_torch_with_its_own_weights() -> None:
 def test_rows_need_not_come_in_the_order_of_their_tasks() -> None:
     learner = small()
     texts = [("one red", None), ("two", None), ("three blue cars", None)]
-    sorted_batch = learner.batch(texts, [0, 0, 0], [0, 0, 1], [1, 1])
-    mixed = learner.batch([texts[2], *texts[:2]], [0, 0, 0], [1, 0, 0], [1, 1])
+    sorted_batch = learner.batch(Rows(texts, [0, 0, 0], [0, 0, 1], [1, 1]))
+    mixed = learner.batch(Rows([texts[2], *texts[:2]], [0, 0, 0], [1, 0, 0], [1, 1]))
     weights = {name: torch.stack([value, 2 * value]) for name, value in learner.adapter().items()}
     ours, theirs = (learner.features(Stack(weights), each) for each in (mixed, sorted_batch))
     assert torch.allclose(ours, theirs[[2, 0, 1]], atol=1e-6)
@@ -71,12 +72,12 @@ def test_words_are_hashed_alike_everywhere() -> None:
 
 def test_a_text_of_a_pair_is_set_apart() -> None:
     learner = small()
-    batch = learner.batch([("a b", "c"), ("a b c", None)], [0, 0], [0, 0], [1])
+    batch = learner.batch(Rows.of([("a b", "c"), "a b c"]))
     assert batch.inputs.lengths.tolist() == [4, 3]
 
 
 def test_texts_are_cut_and_an_empty_one_is_a_word() -> None:
-    batch = small(max_length=3).batch([("a b c d e", None), ("", None)], [0, 0], [0, 0], [1])
+    batch = small(max_length=3).batch(Rows.of(["a b c d e", ""]))
     assert batch.inputs.lengths.tolist() == [3, 1]
 
 

@@ -1,6 +1,6 @@
 """Texts computed once, where all tasks have the same body."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from conftest import LearnerMaker
 from fewshot.algorithms.algorithm import Algorithm, Predictor, ready
 from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
 from fewshot.evaluation import Evaluation, evaluate
-from fewshot.models.batch import TaskBatch
+from fewshot.models.batch import Rows, TaskBatch
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
 from fewshot.models.remembered import Remembered
@@ -46,9 +46,9 @@ def test_a_text_is_computed_once(make_learner: LearnerMaker, monkeypatch: pytest
     learner, asked = make_learner(), list[Any]()
     batch = learner.batch
 
-    def counted(texts: Sequence[Any], *rest: Any) -> Any:
-        asked.extend(texts)
-        return batch(texts, *rest)
+    def counted(rows: Rows) -> Any:
+        asked.extend(rows.texts)
+        return batch(rows)
 
     monkeypatch.setattr(learner, "batch", counted)
     algorithm = ALGORITHMS["ProtoNet"]()
