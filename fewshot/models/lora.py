@@ -8,7 +8,7 @@ active.
 import contextlib
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import peft
 import torch
 import torch.nn.functional as F
 from peft.tuners.lora.layer import Linear as PeftLinear
+from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 from torch import Tensor, nn
 
 from fewshot.errors import InputError, listing, suggestion
@@ -29,6 +30,7 @@ ADAPTER = "default"
 NO_TOKENS = Segments(())
 LINEAR = (nn.Linear, Conv1D)
 Multiply = Callable[[Tensor, Tensor], Tensor]
+AUTO, ALL_LINEAR = "auto", "all-linear"  # in place of names
 JOINT = 256  # ranks of all tasks together up to which their matrices are multiplied at once
 
 
@@ -201,7 +203,8 @@ def _targets(backbone: nn.Module, settings: Lora) -> list[str]:
         raise InputError("no numbered layers with linear maps were found", where=type(backbone).__name__)
     chosen = settings.chosen_layers(max(in_blocks.values()) + 1)
     kinds = sorted({name.rsplit(".", 1)[-1] for name in in_blocks})
-    unknown = [module for module in settings.modules if not any(_ends(name, module) for name in in_blocks)]
+    modules = [each for module in settings.modules for each in _modules(module, backbone, kinds)]
+    unknown = [module for module in modules if not any(_ends(name, module) for name in in_blocks)]
     if unknown:
         raise InputError(
             f"the backbone has no linear module {unknown[0]!r}",
@@ -211,7 +214,28 @@ def _targets(backbone: nn.Module, settings: Lora) -> list[str]:
             fix=suggestion(unknown[0], kinds),
         )
     wanted = [name for name, block in in_blocks.items() if block in chosen]
-    return [name for name in wanted if any(_ends(name, module) for module in settings.modules)]
+    return [name for name in wanted if any(_ends(name, module) for module in modules)]
+
+
+def _modules(module: str, backbone: nn.Module, kinds: Sequence[str]) -> Sequence[str]:
+    """What a word of `lora.modules` stands for.
+
+    Raises:
+        InputError: 'auto' for a kind of model that PEFT has no choice for.
+    """
+    if module != AUTO:
+        return kinds if module == ALL_LINEAR else [module]
+    config: Any = getattr(backbone, "config", None)
+    kind = getattr(config, "model_type", type(backbone).__name__)
+    known: Mapping[str, Sequence[str]] = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+    if kind not in known:
+        raise InputError(
+            "PEFT has no choice of modules for this kind of model",
+            where="model.lora.modules: auto",
+            got=kind,
+            needed=f"names among {listing(kinds, 20)}, or all-linear",
+        )
+    return known[kind]
 
 
 def _ends(name: str, module: str) -> bool:

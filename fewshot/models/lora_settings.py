@@ -13,7 +13,8 @@ class Lora:
     Args:
         rank: r, the inner width of the two matrices.
         alpha: the update is scaled by alpha / rank.
-        modules: linear modules to adapt, by the end of their names.
+        modules: linear modules to adapt, by the end of their names; or 'auto', those that PEFT takes for this
+            kind of model, or 'all-linear'.
         seed: for drawing the initial matrices.
         layers: 'all', 'last:2', 'first:2', or numbers from 0 such as '3,4,5'.
     """
