@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fewshot.data.reading import Reading
     from fewshot.data.split import ClassSplit
     from fewshot.evaluation import Evaluation, evaluate
+    from fewshot.models.causal import LoraCausal
     from fewshot.models.compute import Compute
     from fewshot.models.encoder import LoraEncoder
     from fewshot.models.lora_settings import Lora
@@ -53,6 +54,7 @@ _HOME = {
     "Evaluation": "evaluation",
     "evaluate": "evaluation",
     "Compute": "models.compute",
+    "LoraCausal": "models.causal",
     "LoraEncoder": "models.encoder",
     "Lora": "models.lora_settings",
     "Training": "outer",
@@ -98,6 +100,7 @@ __all__ = [
     "FewshotError",
     "InputError",
     "Lora",
+    "LoraCausal",
     "LoraEncoder",
     "MAMLAdam",
     "Manifest",

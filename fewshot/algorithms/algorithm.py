@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fewshot.algorithms.inner import Trace
 from fewshot.data.example import Example
+from fewshot.errors import InputError
 from fewshot.models.batch import Rows, TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
@@ -131,6 +132,21 @@ class Algorithm(nn.Module, ABC):
     def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
         """Adapts T tasks and scores their queries, differentiable in the meta-parameters."""
         raise NotImplementedError(f"{type(self).__name__} has nothing to meta-train")
+
+
+def require_space(learner: Learner, name: str) -> None:
+    """Refuses a learner whose features are no points of one space.
+
+    Raises:
+        InputError: such a learner.
+    """
+    if not learner.has_space:
+        raise InputError(
+            f"{name} solves for a head on features, and this model has none: it scores the class names",
+            where=f"model {type(learner).__name__}",
+            needed="a model with features",
+            fix="take LoraEncoder on the same backbone, or a method that adapts the adapter, such as MAML",
+        )
 
 
 def collate(learner: Learner, episodes: Sequence[Episode]) -> tuple[TaskBatch, TaskBatch]:

@@ -33,9 +33,11 @@ class FineTune(MAML):
         super().__init__(1, inner_steps, inner_lr, False, "adam", anchor)
 
     def start(self, learner: Learner, support: TaskBatch) -> Stack:
-        """The fresh adapter, and prototypes of what it gives."""
+        """The fresh adapter, and prototypes of what it gives, where it gives features."""
         fresh = learner.fresh_adapter()
         body = Stack({n: value.expand(support.tasks, *value.shape).clone() for n, value in fresh.items()})
+        if not learner.has_space:
+            return body
         with torch.no_grad():
             head = cosine_head(learner, class_means(learner.features(body, support), support))
         return Stack(dict(body.items()) | head)

@@ -86,8 +86,19 @@ class MAML(Algorithm):
         self.log_rates = nn.ParameterDict()
 
     def prepare(self, learner: Learner) -> str:
-        """Makes one rate for each tensor that moves, and sees to the second derivative."""
+        """Makes one rate for each tensor that moves, and sees to the second derivative.
+
+        Raises:
+            InputError: nothing that moves.
+        """
         learn2learn.load()  # if it is missing, this is the time to say so
+        if not self.moved(learner):
+            raise InputError(
+                f"{type(self).__name__} would adapt nothing of this model",
+                where="algorithm",
+                got=f"{type(learner).__name__}, whose head has nothing that is adapted",
+                needed="an algorithm that adapts the adapter too, such as MAML",
+            )
         if self.learn_inner_lr:
             start = torch.tensor(math.log(self.inner_lr), device=learner.device)
             self.log_rates.update({key(n): nn.Parameter(start.clone()) for n in self.moved(learner)})

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fewshot.algorithms.algorithm import Adapted, MetaStep, Predictor
+from fewshot.algorithms.algorithm import Adapted, MetaStep, Predictor, require_space
 from fewshot.algorithms.maml import MAML
 from fewshot.algorithms.prototypes import cosine_head
 from fewshot.algorithms.ridge import ridge_head
@@ -83,7 +83,12 @@ class MultiTask(MAML):
         self._rows = {source: {name: next(numbers) for name in names} for source, names in classes.items()}
 
     def prepare(self, learner: Learner) -> str:
-        """Makes the class vectors, where the classes are known."""
+        """Makes the class vectors, where the classes are known.
+
+        Raises:
+            InputError: a learner that scores the class names.
+        """
+        require_space(learner, "multi-task training")
         count = sum(len(rows) for rows in self._rows.values())
         if count:
             generator = torch.Generator().manual_seed(0)

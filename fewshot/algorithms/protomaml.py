@@ -11,6 +11,7 @@ the prototypes. Then the inner loop of MAML moves everything. With the scale s o
 unit-length features z the scores are s (z . 2 c_n) - s |c_n|^2.
 """
 
+from fewshot.algorithms.algorithm import require_space
 from fewshot.algorithms.maml import MAML
 from fewshot.algorithms.prototypes import euclidean_head
 from fewshot.models.batch import TaskBatch
@@ -21,6 +22,15 @@ from fewshot.models.stack import Stack
 
 class ProtoMAML(MAML):
     """MAML from the Euclidean prototypes, whatever head the learner has; arguments as for MAML."""
+
+    def prepare(self, learner: Learner) -> str:
+        """As MAML.
+
+        Raises:
+            InputError: a learner that scores the class names.
+        """
+        require_space(learner, "ProtoMAML")
+        return super().prepare(learner)
 
     def start(self, learner: Learner, support: TaskBatch) -> Stack:
         """The adapter, and the head of the prototypes."""

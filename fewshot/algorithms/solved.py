@@ -8,7 +8,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from fewshot.algorithms.algorithm import Adapted, Algorithm, MetaStep, Predictor
+from fewshot.algorithms.algorithm import Adapted, Algorithm, MetaStep, Predictor, require_space
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
@@ -21,6 +21,15 @@ class SolvedHead(Algorithm):
 
     adapts = False
     shares_body = True
+
+    def prepare(self, learner: Learner) -> str:
+        """Sees that there are features.
+
+        Raises:
+            InputError: a learner that scores the class names.
+        """
+        require_space(learner, type(self).__name__)
+        return super().prepare(learner)
 
     @abstractmethod
     def solve(self, learner: Learner, features: Tensor, support: TaskBatch) -> dict[str, Tensor]:

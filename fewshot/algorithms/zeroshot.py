@@ -13,6 +13,7 @@ import torch
 
 from fewshot.algorithms.algorithm import Adapted, Algorithm, Predictor
 from fewshot.algorithms.prototypes import cosine_head
+from fewshot.data.names import in_words
 from fewshot.errors import InputError, listing
 from fewshot.models.batch import Rows, TaskBatch
 from fewshot.models.heads import class_means
@@ -42,12 +43,14 @@ class ZeroShot(Algorithm):
         self.template = template
 
     def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
-        """The names as the only examples of their classes.
+        """The names as the only examples of their classes; a model that scores names does so without adapter.
 
         Raises:
             InputError: classes whose names are numbers, or that have none.
         """
         _check_names(support)
+        if learner.reads_names:
+            return Adapted(learner, Stack({}))
         names = [(t, n, name) for t, names in enumerate(support.names) for n, name in enumerate(names)]
         texts = [(self.template.replace("{}", in_words(name)), None) for *_, name in names]
         rows = Rows(texts, [n for _, n, _ in names], [t for t, *_ in names], support.ways)
@@ -55,11 +58,6 @@ class ZeroShot(Algorithm):
             placed = learner.place(learner.batch(rows))
             features = learner.features(Stack({}), placed)
             return Adapted(learner, Stack(cosine_head(learner, class_means(features, placed))))
-
-
-def in_words(name: str) -> str:
-    """'card_about-to_expire' as 'card about to expire'."""
-    return " ".join(name.replace("_", " ").replace("-", " ").split())
 
 
 def _check_names(support: TaskBatch) -> None:

@@ -139,4 +139,31 @@ class PerClassHead(Head):
         return self.vectors[: max(support.ways)].expand(support.tasks, -1, -1).clone()
 
 
+class LikelihoodHead(Head):
+    """For models that score the class names themselves: their features are log-likelihoods of the names.
+
+    Nothing of it is adapted to a task; only the factor before the scores is meta-learned.
+    """
+
+    names = ()
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Nothing."""
+        return {}
+
+    def weight(self, features: Tensor | None, support: TaskBatch) -> Tensor:
+        """Nothing, (T, max way, 0)."""
+        return self.log_scale.new_zeros(support.tasks, max(support.ways), 0)
+
+    def start(self, features: Tensor | None, support: TaskBatch) -> dict[str, Tensor]:
+        """Nothing of the stack."""
+        return {}
+
+    def logits(self, stack: Stack, features: Tensor, batch: TaskBatch) -> Tensor:
+        """Class scores (R, max way): the log-likelihoods (R, max way) times the factor."""
+        scores = self.log_scale.exp() * features
+        return scores.masked_fill(batch.absent[batch.task], -torch.inf)
+
+
 HEADS: dict[str, type[Head]] = {"prototype": PrototypeHead, "shared": SharedHead, "per_class": PerClassHead}

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Literal, TypeVar
 
 import torch
@@ -33,6 +34,11 @@ class Part(ABC):
     @abstractmethod
     def attention_tokens(self) -> int:
         """Tokens that attention computes, padding included."""
+
+    @property
+    @abstractmethod
+    def starts(self) -> list[int]:
+        """Where each row begins among the tokens of `ids`, these as one list."""
 
     @abstractmethod
     def pool(self, hidden: Tensor, pooling: Pooling) -> Tensor:
@@ -64,6 +70,11 @@ class Bucket(Part):
     def attention_tokens(self) -> int:
         """B * L."""
         return self.ids.numel()
+
+    @property
+    def starts(self) -> list[int]:
+        """Every L tokens."""
+        return list(range(0, self.ids.numel(), self.ids.shape[1]))
 
     def pool(self, hidden: Tensor, pooling: Pooling) -> Tensor:
         """From (B, L, H)."""
@@ -100,6 +111,11 @@ class Packed(Part):
     def attention_tokens(self) -> int:
         """The places of all groups."""
         return sum(group.slots * group.length for group in self.packing.groups)
+
+    @property
+    def starts(self) -> list[int]:
+        """One row behind the other."""
+        return [0, *accumulate(self.packing.lengths)][:-1]
 
     def pool(self, hidden: Tensor, pooling: Pooling) -> Tensor:
         """From (1, N, H)."""

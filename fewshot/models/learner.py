@@ -22,6 +22,8 @@ class Learner(nn.Module, ABC):
     """
 
     head: Head
+    reads_names = False  # its scores are of the class names; `Rows.names` is needed
+    has_space = True  # its features are points of one space for all tasks, as prototypes need
     rows_at_once = 0  # rows that `features` takes at once, where it can take fewer than all; 0 for all
 
     @property
