@@ -136,7 +136,7 @@ def scored(
         progress: is told of every batch.
     """
     results: list[TaskResult] = []
-    model = Remembered(model) if algorithm.shares_body else model
+    model = Remembered(model) if algorithm.shares_body and model.has_space else model
     progress = progress or Progress("", settings.episodes)
     most = min(settings.tasks_at_once, settings.episodes)
     chunks = Chunks(model, most, algorithm.takes_parts, progress.say)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from causal_models import save_causal
 
 from fewshot.cli import main
 from fewshot.models.compute import Compute
@@ -47,6 +48,19 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
         torch.manual_seed(0)
         transformers.BertModel(config).save_pretrained(folder)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def causal_backbone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Folders with a small causal model of each kind of `causal_models.KINDS`."""
+    home = tmp_path_factory.mktemp("causal")
+
+    def folder(kind: str) -> str:
+        if not (home / kind).is_dir():
+            save_causal(kind, home / kind)
+        return str(home / kind)
+
+    return folder
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import dataclasses
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,23 @@ def test_every_file_of_an_evaluation_is_explained(place: Path, tiny_backbone: st
     explained = set(re.findall(r"^\| `([a-z.]+)` \|", table, flags=re.MULTILINE))
     written = {file.name for file in (place / "runs" / "one" / "evaluations" / "again").iterdir()}
     assert explained == written - {"config.yaml"}
+
+
+@pytest.mark.data
+def test_the_example_of_a_language_model_runs(
+    place: Path, data_folder: Path, causal_backbone: Callable[[str], str]
+) -> None:
+    train, compare = commands("Causal language models")
+    (number,) = [n for n, word in enumerate(train) if word == "--model.backbone"]
+    train[number + 1] = causal_backbone("llama")
+    small = [
+        "--family.shot=1",
+        "--family.queries=1",
+        "--model.lora.layers=last:1",
+        "--evaluation.inspected=0",
+    ]
+    assert main([*train, *QUICK["train"], *small, "--evaluation.influence=0", "--evaluation.shown=0"]) == 0
+    assert main([*compare, *QUICK["compare"]]) == 0
 
 
 @pytest.mark.data

@@ -17,8 +17,9 @@ AT_ONCE = 256  # texts
 class Remembered(Learner):
     """Features of another learner, each text's computed once and kept as long as this lives.
 
-    Right where all tasks have the same body (`Algorithm.shares_body`) and the meta-parameters stay as they
-    are: then a text that stands in many episodes has the same feature in all of them.
+    Right where all tasks have the same body (`Algorithm.shares_body`), features are of the texts alone
+    (`Learner.has_space`), and the meta-parameters stay as they are: then a text that stands in many episodes
+    has the same feature in all of them.
 
     Args:
         learner: whose features they are.

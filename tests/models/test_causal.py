@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from causal_models import KINDS
 from conftest import attribute_episodes
 
 from fewshot.algorithms.algorithm import Algorithm, ready
@@ -18,6 +19,7 @@ from fewshot.algorithms.protomaml import ProtoMAML
 from fewshot.algorithms.prototypes import FrozenPrototypes, ProtoNet
 from fewshot.algorithms.zeroshot import ZeroShot
 from fewshot.errors import InputError
+from fewshot.evaluation import Evaluation, evaluate
 from fewshot.models import likelihood
 from fewshot.models.batch import Rows
 from fewshot.models.causal import LoraCausal
@@ -25,57 +27,23 @@ from fewshot.models.compute import Compute
 from fewshot.models.lora_settings import Lora
 from fewshot.models.prompts import Prompt
 from fewshot.models.stack import Stack
+from fewshot.tasks.attributes import Attributes
+from fewshot.tasks.family import episodes
 from fewshot.testing import CONTRACT
 
-SMALL: dict[str, Any] = {"vocab_size": 30522, "hidden_size": 32, "intermediate_size": 64}
-SMALL |= {"num_hidden_layers": 3, "num_attention_heads": 4, "initializer_range": 0.1}
-SHARED = SMALL | {"num_key_value_heads": 2}
-GPT2: dict[str, Any] = {
-    "vocab_size": 30522,
-    "n_embd": 32,
-    "n_layer": 3,
-    "n_head": 4,
-    "initializer_range": 0.1,
-}
-KINDS: dict[str, Any] = {
-    "llama": lambda: transformers.LlamaConfig(**SHARED),
-    "qwen2": lambda: transformers.Qwen2Config(**SHARED, tie_word_embeddings=True),
-    "mistral": lambda: transformers.MistralConfig(**SHARED, sliding_window=4),
-    "gpt2": lambda: transformers.GPT2Config(**GPT2),
-    "gemma2": lambda: transformers.Gemma2Config(**SHARED, head_dim=8, final_logit_softcapping=5.0),
-}  # fmt: skip
 CAUSAL: Any = transformers.AutoModelForCausalLM
 Maker = Callable[..., LoraCausal]
 NAMES = ("on hold", "lost card", "card")  # of two tokens each but the last
 TEXTS = ("where is it", "a card that was lost somewhere", "please")
 
 
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Folders with a small model of each kind and the real tokenizer."""
-    from fewshot.models.backbone import find_backbone
-
-    home = tmp_path_factory.mktemp("causal")
-
-    def folder(kind: str) -> str:
-        place = home / kind
-        if not place.is_dir():
-            transformers.AutoTokenizer.from_pretrained(find_backbone("minilm")).save_pretrained(place)
-            with torch.random.fork_rng():
-                torch.manual_seed(0)
-                CAUSAL.from_config(KINDS[kind]()).save_pretrained(place)
-        return str(place)
-
-    return folder
-
-
 @pytest.fixture
-def make(folders: Callable[[str], str]) -> Maker:
+def make(causal_backbone: Callable[[str], str]) -> Maker:
     """Builds a learner whose adapters have left their initial zeros."""
 
     def made(kind: str = "llama", **options: Any) -> LoraCausal:
         given: dict[str, Any] = {"compute": Compute(dtype="float32", products="blas")}
-        learner = LoraCausal(folders(kind), **(given | options))
+        learner = LoraCausal(causal_backbone(kind), **(given | options))
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for name, value in learner.adapter().items():
@@ -112,10 +80,10 @@ def expected(learner: LoraCausal, logits: Callable[[torch.Tensor], torch.Tensor]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_scores_without_adapter_are_those_of_transformers(
-    kind: str, folders: Callable[[str], str], make: Maker
+    kind: str, causal_backbone: Callable[[str], str], make: Maker
 ) -> None:
     learner = make(kind)
-    plain = CAUSAL.from_pretrained(folders(kind), dtype=torch.float32).eval()
+    plain = CAUSAL.from_pretrained(causal_backbone(kind), dtype=torch.float32).eval()
     found = learner.features(Stack({}), batch(learner))
     torch.testing.assert_close(found, expected(learner, lambda ids: plain(ids).logits), atol=1e-4, rtol=1e-5)
 
@@ -267,10 +235,10 @@ def test_a_base_model_has_no_chat_template(make: Maker) -> None:
         make(prompt=Prompt(chat=True))
 
 
-def test_a_chat_template_is_filled(folders: Callable[[str], str], tmp_path: Path) -> None:
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folders("llama"))
+def test_a_chat_template_is_filled(causal_backbone: Callable[[str], str], tmp_path: Path) -> None:
+    tokenizer = transformers.AutoTokenizer.from_pretrained(causal_backbone("llama"))
     tokenizer.chat_template = "{% for m in messages %}user said {{ m['content'] }} {% endfor %}it said"
-    CAUSAL.from_pretrained(folders("llama")).save_pretrained(tmp_path)
+    CAUSAL.from_pretrained(causal_backbone("llama")).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     learner = LoraCausal(str(tmp_path), prompt=Prompt("is {text} it", chat=True), calibrated=False)
     (part,) = batch(learner, ["this"], ("lost", "card")).inputs.text.parts
@@ -282,3 +250,12 @@ def test_lora_modules_are_those_of_peft_or_all(make: Maker) -> None:
     assert auto == {"c_attn"}
     every = {name.split(".")[-2] for name in make(lora=Lora(modules=("all-linear",))).adapter()}
     assert every == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+
+
+def test_an_evaluation_remembers_no_scores_of_names(make: Maker) -> None:
+    learner, family = make(), Attributes(way=2, shot=1, queries=1, mentions=2)
+    results = evaluate(family, learner, ZeroShot(), Evaluation(3))
+    support, query = ready(learner, list(episodes(family, "test", 0, range(3))))
+    found = ZeroShot().adapt(learner, support)(query)
+    right = (found.argmax(-1) == query.labels).float()
+    assert [result.after.accuracy for result in results] == [right[query.task == t].mean() for t in range(3)]
