@@ -1,0 +1,1 @@
+"""Causal language models: a small one pretrained here, and what is measured with it."""

@@ -1,0 +1,61 @@
+"""A small language model, pretrained and used."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.causal import pretrain
+from fewshot.models.causal import LoraCausal
+from fewshot.models.compute import Compute
+
+SMALL = ["--vocabulary", "300", "--width", "32", "--layers", "2", "--heads", "2", "--length", "16"]
+SMALL += ["--batch", "4", "--steps", "30", "--lr", "0.01"]
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> str:
+    """Sentences of a few words, over and over."""
+    path = tmp_path / "texts.txt"
+    lines = [f"the river runs to the sea number {n}\n" for n in range(400)]
+    path.write_text("".join(lines), encoding="utf-8")
+    return str(path)
+
+
+def test_the_model_learns_its_texts_and_is_a_backbone(
+    texts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+    assert pretrain.main([texts, "--out", str(out), *SMALL]) == 0
+    found = json.loads((out / pretrain.CURVE).read_text(encoding="utf-8"))
+    losses = [line["loss"] for line in found["curve"] if "loss" in line]
+    assert losses[-1] < 0.5 * losses[0]
+    assert found["held_out_loss"] < 0.5 * losses[0]
+    assert f"{found['parameters']:,} parameters" in capsys.readouterr().out
+    learner = LoraCausal(str(out), compute=Compute(dtype="float32", products="blas"))
+    ids = learner.tokenizer("the river", add_special_tokens=False)["input_ids"]
+    assert learner.tokenizer.decode(ids) == "the river"
+    assert learner.tokenizer.bos_token == pretrain.BEGIN
+
+
+def test_the_same_seed_gives_the_same_model(texts: str, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert pretrain.main([texts, "--out", str(tmp_path / name), *SMALL, "--steps", "3"]) == 0
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--width", "30"], "a multiple of twice the heads"),
+        (["--steps", "0"], "numbers above 0"),
+        (["--batch", "5000"], "too little text"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(
+    words: list[str], said: str, texts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pretrain.main([texts, "--out", str(tmp_path / "model"), *SMALL, *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
