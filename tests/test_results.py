@@ -2,7 +2,10 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from conftest import LearnerMaker
 from safetensors.numpy import load_file
 
 from fewshot import MAML, Attributes, Evaluation, Trainer, Training, Validation
+from fewshot.algorithms.algorithm import Adapted
 from fewshot.evaluation import evaluate
 from fewshot.metrics.answers import Answers
 from fewshot.metrics.bootstrap import bootstrap_interval
@@ -98,16 +102,25 @@ def test_without_a_curve_the_ends_are_the_same(make_learner: LearnerMaker) -> No
     assert summarise(plain)["accuracy"] == summarise(curved)["accuracy"]
 
 
-def test_looking_in_between_costs_no_seconds(make_learner: LearnerMaker) -> None:
-    """The clock of a task counts adaptation and the last answers alone."""
+def test_looking_in_between_costs_no_seconds(
+    make_learner: LearnerMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of a task counts adaptation and the last answers alone: 10 s a step, 1 s to answer."""
+    now = [0.0]
+
+    def taking(seconds: float, work: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*given: Any) -> Any:
+            now[0] += seconds
+            return work(*given)
+
+        return timed
+
+    monkeypatch.setattr("fewshot.course.time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(MAML, "_step", taking(10.0, MAML._step))
+    monkeypatch.setattr(Adapted, "__call__", taking(1.0, Adapted.__call__))
     learner, algorithm = make_learner(), MAML(inner_steps=6)
     algorithm.prepare(learner)
-    evaluate(FAMILY, learner, algorithm, Evaluation(8))  # warm
-    spent = {
-        curve: min(
-            sum(result.seconds for result in evaluate(FAMILY, learner, algorithm, Evaluation(8, curve=curve)))
-            for _ in range(3)
-        )
-        for curve in (True, False)
-    }
-    assert spent[True] < 1.5 * spent[False]
+    for curve in (True, False):
+        results = evaluate(FAMILY, learner, algorithm, Evaluation(8, curve=curve))
+        assert sum(result.seconds for result in results) == pytest.approx(61.0)
+    assert now[0] == 2 * 60 + 7 + 2, "it was looked at in between, once"
