@@ -11,6 +11,7 @@ from causal_models import save_causal
 from fewshot.cli import main
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
+from fewshot.models.learner import Learner
 from fewshot.models.lora_settings import Lora
 from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.episode import Episode
@@ -94,14 +95,19 @@ def make_learner(tiny_backbone: str) -> LearnerMaker:
             "compute": Compute(dtype="float32", products="blas"),  # not what this machine is best at
         }
         learner = LoraEncoder(**(options | changes))  # type: ignore[arg-type]
-        generator = torch.Generator().manual_seed(1)
-        with torch.no_grad():
-            for name, value in learner.adapter().items():
-                if name.endswith(".B"):
-                    value.copy_(0.1 * torch.randn(value.shape, generator=generator))
+        stir(learner)
         return learner
 
     return make
+
+
+def stir(learner: Learner) -> None:
+    """Moves the adapters from their initial zeros."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, value in learner.adapter().items():
+            if name.endswith(".B"):
+                value.copy_(0.1 * torch.randn(value.shape, generator=generator))
 
 
 def attribute_episodes(count: int, way: int = 3, shot: int = 2, queries: int = 2) -> list[Episode]:

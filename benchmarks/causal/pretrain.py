@@ -119,7 +119,7 @@ def pretrain(texts: Sequence[str], recipe: Recipe, out: Path, about: dict[str, A
             if "loss" in line or "eval_loss" in line
         ],
         **provenance(),
-        "machine": machine(torch.device("cpu") if not torch.cuda.is_available() else model.device),
+        "machine": machine(model.device),
     }
     with whole(out) as folder:
         model.save_pretrained(folder)
@@ -157,6 +157,7 @@ def _blocks(tokenizer: Any, texts: Sequence[str], length: int) -> np.ndarray[Any
                 yield tokenizer.eos_token_id
 
     stream = np.fromiter(numbers(), np.int32)
+    # not of the recipe's seed: what is held out stays the same
     order = np.random.Generator(np.random.Philox(0)).permutation(len(stream) // length)
     return stream[: len(order) * length].reshape(-1, length)[order]
 

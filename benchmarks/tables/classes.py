@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 
 from benchmarks.tables.methods import CHOSEN, METHODS
-from benchmarks.tables.published import DIFFERS, PUBLISHED, UNVERIFIED
+from benchmarks.tables.published import DIFFERS, PUBLISHED
 from benchmarks.tables.results import BASELINES, Cell, Key, lines, machine_note, mean_text, of, paired
 
 
@@ -34,9 +34,8 @@ def _overall(table: str, cells: Sequence[Cell], keys: Sequence[Key]) -> str:
     """Published figures and ours, over all folds."""
     rows = [["", *_head(keys)]]
     for row in PUBLISHED.get(table, ()):
-        mark = "" if row.checked else f", {UNVERIFIED}"
         figures = [f"{row.figures[key]:.1f}" if key in row.figures else "" for key in keys]
-        rows.append([f"{row.method}{mark}", *figures])
+        rows.append([row.title, *figures])
     for method in (*BASELINES, CHOSEN):
         rows.append([f"**{METHODS[method].about}**", *(_over_folds(cells, method, key) for key in keys)])
     return lines(rows)

@@ -41,7 +41,7 @@ def markdown(table: str, cells: Sequence[Cell]) -> str:
 
 
 def _named(cells: Sequence[Cell], place: int) -> list[str]:
-    """What was trained on (0), or tested on (1), in order of appearance."""
+    """What was trained on (0), or tested on (1), by name."""
     names = (cell["dataset"].split(BETWEEN)[place] for cell in cells if cell["method"] == CHOSEN)
     return sorted(dict.fromkeys(names))
 

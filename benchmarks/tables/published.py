@@ -24,6 +24,11 @@ class Published:
     figures: dict[tuple[str, int], float]
     checked: bool = False
 
+    @property
+    def title(self) -> str:
+        """The method, marked where its figures were not checked."""
+        return self.method if self.checked else f"{self.method}, {UNVERIFIED}"
+
 
 def _row(method: str, source: str, **figures: tuple[float, float]) -> Published:
     pairs = {(name, shot): both[n] for name, both in figures.items() for n, shot in enumerate((1, 5))}

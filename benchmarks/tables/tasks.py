@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import mean
 
 from benchmarks.tables.methods import CHOSEN, METHODS
-from benchmarks.tables.published import DIFFERS, PUBLISHED, UNVERIFIED
+from benchmarks.tables.published import DIFFERS, PUBLISHED
 from benchmarks.tables.results import BASELINES, Cell, Key, lines, machine_note, of, with_half
 
 
@@ -19,7 +19,7 @@ def markdown(table: str, cells: Sequence[Cell]) -> str:
 
 
 def _published(table: str) -> list[str]:
-    return [f"{row.method}{'' if row.checked else f', {UNVERIFIED}'}" for row in PUBLISHED.get(table, ())]
+    return [row.title for row in PUBLISHED.get(table, ())]
 
 
 def _row(table: str, cells: Sequence[Cell], methods: Sequence[str], key: Key) -> list[str]:

@@ -20,10 +20,9 @@ class Rows:
         texts: of each row.
         labels: class number of each row within its task.
         task: task number of each row.
-        ways: classes of each task; 0 where answers are texts to be written.
+        ways: classes of each task.
         names: the class names of each task, in the order of their numbers.
         sources: where each task comes from.
-        answers: what is to be written for each row, where a task has no classes.
     """
 
     texts: Sequence[Text]
@@ -32,7 +31,6 @@ class Rows:
     ways: Sequence[int]
     names: tuple[tuple[str, ...], ...] = ()
     sources: tuple[str, ...] = ()
-    answers: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, texts: Iterable[str | Text]) -> "Rows":

@@ -90,19 +90,24 @@ class LoraCausal(LoraLearner):
         names = [self._names(each) for each in rows.names]
         asking = list(zip(rows.texts, rows.task, strict=True))
         asking += [(_empty(rows, t), t) for t in range(len(names))] if self.calibrated else []
-        choices, width = Choices(), max(rows.ways)
+        choices, width, cuts = Choices(), max(rows.ways), 0
         for number, (text, task) in enumerate(asking):
-            prompt = self._prompts.prompt(text, max(map(len, names[task])))
+            prompt, cut = self._prompts.prompt(text, max(map(len, names[task])))
+            cuts += cut
             choices.add(prompt, names[task], task, number * width)
         pad, tasks = self.tokenizer.pad_token_id or 0, len(rows.ways)
         text_inputs = self._body.inputs(choices.rows(), choices.task, tasks, self.rows_at_once, pad)
-        return rows.batch(asked(text_inputs, choices.scored, len(asking) * width))
+        return rows.batch(asked(text_inputs, choices.scored, len(asking) * width, cuts))
 
     def place(self, batch: TaskBatch) -> TaskBatch:
         """The batch on the device, with the frozen states of its prompts."""
         inputs: Asked = batch.inputs
         placed = super().place(batch)
         return replace(placed, inputs=inputs.to(self.device, placed.inputs))
+
+    def cost(self, *batches: TaskBatch) -> dict[str, float]:
+        """Tokens and padding, and the prompts whose texts were too long."""
+        return super().cost(*batches) | {"cut_prompts": sum(batch.inputs.cut for batch in batches)}
 
     def features(self, stack: Stack, batch: TaskBatch) -> Tensor:
         """Calibrated log-likelihoods of each row's class names, (R, max way); 0 for what a task lacks."""

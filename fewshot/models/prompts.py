@@ -78,7 +78,6 @@ class PromptTokens:
 
     def __init__(self, tokenizer: Any, prompt: Prompt, max_length: int) -> None:
         self._tokenizer, self._prompt, self._max_length = tokenizer, prompt, max_length
-        self.cut = 0  # prompts that were too long, since the last `take_cut`
         if prompt.chat and not getattr(tokenizer, "chat_template", None):
             raise InputError(
                 "the tokenizer has no chat template",
@@ -89,11 +88,6 @@ class PromptTokens:
         plain = tokenizer("a")["input_ids"]
         begin = tokenizer.bos_token_id
         self._begin = [begin] if begin is not None and plain[:1] == [begin] else []
-
-    def take_cut(self) -> int:
-        """How many prompts were cut since it was last asked."""
-        cut, self.cut = self.cut, 0
-        return cut
 
     def answer(self, answer: str) -> list[int]:
         """Token numbers of an answer, with what stands before it.
@@ -112,8 +106,8 @@ class PromptTokens:
             )
         return found
 
-    def prompt(self, text: Text, room: int) -> list[int]:
-        """Token numbers of a prompt; where it is too long, its text is cut from the left.
+    def prompt(self, text: Text, room: int) -> tuple[list[int], bool]:
+        """Token numbers of a prompt, and whether its text was too long and so was cut from the left.
 
         Args:
             text: a text, or a pair, of which the first is cut.
@@ -125,15 +119,14 @@ class PromptTokens:
         most = self._max_length - room
         found = self._whole(text)
         if len(found) <= most:
-            return found
-        self.cut += 1
+            return found, False
         first, second = text
         starts = [start for start, _ in self._offsets(first)]
         over = len(found) - most
         while over < len(starts):
             found = self._whole((first[starts[over] :], second))
             if len(found) <= most:
-                return found
+                return found, True
             over += len(found) - most
         raise InputError(
             "the prompt has no room for the text",
