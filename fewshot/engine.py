@@ -126,7 +126,7 @@ class Engine:
             torch.autograd.backward(differentiated.sum() / len(batch.episodes))
             loss += step.losses.sum().item() / len(batch.episodes)
             done += support.tasks
-            right += (step.scores.argmax(-1) == query.labels).sum().item()
+            right += (self.learner.answered(step.scores, query).predicted == query.labels).sum().item()
             rows += len(query.labels)
         cost = self.learner.cost(*(each for part in batch.parts for each in part))
         return Outcome(loss, right / rows, cost)

@@ -22,6 +22,7 @@ from fewshot.models.remembered import Remembered
 from fewshot.progress import Progress
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily, episodes
+from fewshot.written import Written, by_task, word_scores, written
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,9 @@ class Evaluation:
 class TaskResult:
     """One adapted task.
 
+    Where answers are written, an answer counts as right if it is the right one token by token; precision,
+    recall and F1 are those of its words (`fewshot.metrics.generation.overlap`).
+
     Args:
         task: its number.
         episode: the task.
@@ -75,6 +79,7 @@ class TaskResult:
         seconds: wall time from the texts to the predictions, shared evenly by the tasks of one batch.
         auroc: how well the highest class probability tells the queries from those of no class; None where
             there are no such queries.
+        written: the texts after adaptation, where answers are written.
     """
 
     task: int
@@ -84,6 +89,7 @@ class TaskResult:
     loss: float
     seconds: float
     auroc: float | None = None
+    written: Written | None = None
 
     @property
     def before(self) -> Scores:
@@ -156,8 +162,9 @@ def _score(model: Learner, algorithm: Algorithm, curve: bool, drawn: Sequence[Ep
     support, query = ready(model, drawn)
     course = Course(algorithm.course(model, support), query, curve, watch)
     predict, last = course.last, course.scores[-1]
-    answers = answers_of(course.scores, course.steps, query)
-    found = scores(answers)
+    answers = answers_of(model, course.scores, course.steps, query)
+    outputs = [by_task(texts, query) for texts in course.written]
+    found = scores(answers) | word_scores(outputs, drawn)
     alone = answers.by_task()
     losses = model.losses(last, query).tolist()
     rejection = _rejection(model, predict, drawn, last, query)
@@ -170,6 +177,7 @@ def _score(model: Learner, algorithm: Algorithm, curve: bool, drawn: Sequence[Ep
             loss=losses[t],
             seconds=course.seconds / len(drawn),
             auroc=rejection[t],
+            written=written(outputs[-1][t], episode) if outputs else None,
         )
         for t, episode in enumerate(drawn)
     ]

@@ -26,7 +26,31 @@ HALF_WIDTHS = (0.01, 0.005, 0.0025)  # of intervals that people ask for
 def task_rows(results: Sequence[TaskResult]) -> list[Row]:
     """The rows of `tasks.csv`."""
     rejects = any(result.auroc is not None for result in results)
-    return [_task_row(result) | ({"auroc": result.auroc} if rejects else {}) for result in results]
+    return [
+        _task_row(result) | ({"auroc": result.auroc} if rejects else {}) | _generation(result)
+        for result in results
+    ]
+
+
+def _generation(result: TaskResult) -> Row:
+    """Scores of what was written; nothing where nothing was."""
+    return asdict(result.written.scores) if result.written else {}
+
+
+def output_rows(results: Sequence[TaskResult]) -> list[Row]:
+    """The lines of `outputs.jsonl`: every query with what was written; none where nothing was."""
+    return [
+        {
+            "task": result.task,
+            "source": result.episode.source,
+            "input": example.text,
+            "reference": example.label,
+            "output": output,
+        }
+        for result in results
+        if result.written
+        for example, output in zip(result.episode.query, result.written.outputs, strict=True)
+    ]
 
 
 def _task_row(result: TaskResult) -> Row:
@@ -105,7 +129,19 @@ def summarise(
         "calibration": calibration(joined_answers(results)),
         "variance": _variance(results),
         "episodes_needed": {str(half): repeats * episodes_needed(std, half) for half in HALF_WIDTHS},
-    } | ({"auroc": over_tasks(rejected)} if rejected else {})
+        **({"auroc": over_tasks(rejected)} if rejected else {}),
+        **_generation_summary(results),
+    }
+
+
+def _generation_summary(results: Sequence[TaskResult]) -> Row:
+    """The scores of what was written, over the tasks."""
+    found = [each for result in results if (each := _generation(result))]
+    return (
+        {"generation": {name: over_tasks([each[name] for each in found]) for name in found[0]}}
+        if found
+        else {}
+    )
 
 
 def _scores(

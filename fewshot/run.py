@@ -16,7 +16,7 @@ from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, TaskResult
 from fewshot.files import append_line, write_csv, write_json, write_text
 from fewshot.models.learner import Learner
-from fewshot.results import class_rows, curve_rows, joined_answers, summarise, task_rows
+from fewshot.results import class_rows, curve_rows, joined_answers, output_rows, summarise, task_rows
 from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.manifest import manifest
 from fewshot.versions import SCHEMA, versions
@@ -118,7 +118,11 @@ class RunFolder:
         """Writes the files of an evaluation into the run or into a folder of its own."""
         write_csv(folder / "tasks.csv", task_rows(results))
         write_csv(folder / "curve.csv", curve_rows(results))
-        write_csv(folder / "classes.csv", class_rows(results))
+        if outputs := output_rows(results):
+            lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in outputs)
+            write_text(folder / "outputs.jsonl", lines)
+        else:
+            write_csv(folder / "classes.csv", class_rows(results))
         arrays = joined_answers(results).arrays()
         save_tensors(folder / "answers.safetensors", {n: torch.from_numpy(a) for n, a in arrays.items()})
         if inspection is not None:

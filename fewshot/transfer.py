@@ -43,8 +43,9 @@ class MultiTaskStart:
             self._met()
 
     def _met(self) -> MultiTask:
-        algorithm = MultiTask()
+        algorithm = MultiTask() if self._model.has_space else MultiTask("adapter")
         algorithm.meet(self._family.split("train").classes())
+        algorithm.prepare(self._model)
         return algorithm
 
     def lines(self) -> Iterator[dict[str, Any]]:
@@ -57,7 +58,6 @@ class MultiTaskStart:
         if not self._settings.steps:
             return
         algorithm = self._met()
-        algorithm.prepare(self._model)
         parameters = dict(self._model.head.named_parameters())
         head = snapshot(parameters)
         engine = Engine(self._model, algorithm, self._chunks)

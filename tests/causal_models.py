@@ -29,7 +29,9 @@ def save_causal(kind: str, place: Path) -> None:
 
     name, options = KINDS[kind]
     auto: Any = transformers.AutoModelForCausalLM
-    transformers.AutoTokenizer.from_pretrained(find_backbone("minilm")).save_pretrained(place)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(find_backbone("minilm"))
+    tokenizer.eos_token = "[SEP]"
+    tokenizer.save_pretrained(place)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         auto.from_config(getattr(transformers, name)(**options)).save_pretrained(place)

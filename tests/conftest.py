@@ -9,6 +9,7 @@ import torch
 from causal_models import save_causal
 
 from fewshot.cli import main
+from fewshot.models.causal import LoraCausal
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
@@ -18,6 +19,7 @@ from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import episodes
 
 LearnerMaker = Callable[..., LoraEncoder]
+CausalMaker = Callable[..., LoraCausal]
 Cli = Callable[..., tuple[int, str, str]]
 
 
@@ -99,6 +101,19 @@ def make_learner(tiny_backbone: str) -> LearnerMaker:
         return learner
 
     return make
+
+
+@pytest.fixture
+def make_causal(causal_backbone: Callable[[str], str]) -> CausalMaker:
+    """Builds a language model whose adapters have left their initial zeros."""
+
+    def made(kind: str = "llama", **options: object) -> LoraCausal:
+        given: dict[str, object] = {"compute": Compute(dtype="float32", products="blas")}
+        learner = LoraCausal(causal_backbone(kind), **(given | options))  # type: ignore[arg-type]
+        stir(learner)
+        return learner
+
+    return made
 
 
 def stir(learner: Learner) -> None:

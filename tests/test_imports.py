@@ -16,7 +16,7 @@ LEVELS = (
     {"tasks"},
     {"models"},
     {"algorithms"},
-    {"checkpoint", "chunks", "course", "testing"},
+    {"checkpoint", "chunks", "course", "written", "testing"},
     {"evaluation", "engine", "best", "optimiser"},
     {"results", "inspection"},
     {"comparison", "run", "log", "loop", "transfer"},

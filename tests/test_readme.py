@@ -2,10 +2,11 @@
 
 import csv
 import dataclasses
+import json
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,10 @@ QUICK = {
     "evaluate": ["--evaluation.episodes=2"],
     "compare": ["--evaluation.episodes=2"],
 }  # fmt: skip
+SMALL = [
+    "--family.shot=1", "--family.queries=1", "--model.lora.layers=last:1", "--evaluation.influence=0",
+    "--evaluation.shown=0",
+]  # fmt: skip
 
 
 def blocks(language: str) -> list[str]:
@@ -102,16 +107,31 @@ def test_the_example_of_a_language_model_runs(
     place: Path, data_folder: Path, causal_backbone: Callable[[str], str]
 ) -> None:
     train, compare = commands("Causal language models")
-    (number,) = [n for n, word in enumerate(train) if word == "--model.backbone"]
-    train[number + 1] = causal_backbone("llama")
-    small = [
-        "--family.shot=1",
-        "--family.queries=1",
-        "--model.lora.layers=last:1",
-        "--evaluation.inspected=0",
-    ]
-    assert main([*train, *QUICK["train"], *small, "--evaluation.influence=0", "--evaluation.shown=0"]) == 0
+    assert (
+        main([*on(causal_backbone("llama"), train), *QUICK["train"], *SMALL, "--evaluation.inspected=0"]) == 0
+    )
     assert main([*compare, *QUICK["compare"]]) == 0
+
+
+@pytest.mark.data
+def test_the_examples_of_answers_in_words_run(
+    place: Path, data_folder: Path, causal_backbone: Callable[[str], str]
+) -> None:
+    *trainings, compare = commands("Causal language models", 1)
+    for words in trainings:
+        given = [*on(causal_backbone("llama"), words), *QUICK["train"], *SMALL]
+        shown = ["--evaluation.inspected=2", "--evaluation.shown=1", "--evaluation.influence=1"]
+        assert main([*given, "--model.max_new_tokens=3", *shown]) == 0, words
+    assert main([*compare, *QUICK["compare"]]) == 0
+    lines = (place / "runs" / "forms" / "outputs.jsonl").read_text(encoding="utf-8").splitlines()
+    assert all({"input", "reference", "output"} <= set(json.loads(line)) for line in lines)
+    assert main(["report", "runs/forms", "--out", "report.html"]) == 0
+
+
+def on(backbone: str, words: Sequence[str]) -> list[str]:
+    """A command with another backbone."""
+    number = list(words).index("--model.backbone") + 1
+    return [*words[:number], backbone, *words[number + 1 :]]
 
 
 @pytest.mark.data

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,14 @@ class Predictor(Protocol):
         """Class scores of the query rows of the same T tasks, (R, max way)."""
 
 
+@runtime_checkable
+class Writer(Predictor, Protocol):
+    """A predictor that answers in words."""
+
+    def write(self, query: TaskBatch) -> list[str]:
+        """Answers to query rows that are to be written, R texts."""
+
+
 @dataclass(frozen=True)
 class Adapted:
     """A learner under the stack that adaptation ended with."""
@@ -35,6 +43,10 @@ class Adapted:
         """Class scores of the query rows, (R, max way), without a graph."""
         with torch.no_grad():
             return self.learner.logits(self.stack, query)
+
+    def write(self, query: TaskBatch) -> list[str]:
+        """What the adapted model writes, R texts."""
+        return self.learner.write(self.stack, query)
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,7 @@ class Algorithm(nn.Module, ABC):
     trainable = False  # whether it has a `meta_step`
     adapts = True  # whether `before` differs from what `adapt` gives
     shares_body = False  # tasks are learned under one and the same adapter, or none: a text's feature is one
+    reads_in_order = False  # the support set is read as a text, so that its order may change the scores
     takes_parts = True  # whether its steps may take the rows of a task in parts
     lr_factor = 1.0  # the outer rate of its own parameters, in units of the adapter's
     scaffold: tuple[str, ...] = ()  # those of its parameters that only training needs: not saved
@@ -167,10 +180,15 @@ def outsiders(learner: Learner, episodes: Sequence[Episode]) -> TaskBatch | None
 
 def _batch(learner: Learner, episodes: Sequence[Episode], sets: Sequence[tuple[Example, ...]]) -> TaskBatch:
     texts = [(example.text, example.text_pair) for examples in sets for example in examples]
-    labels = [n for e, examples in zip(episodes, sets, strict=True) for n in e.numbers(examples)]
     task = [t for t, examples in enumerate(sets) for _ in examples]
+    sources = tuple(e.source for e in episodes)
+    if learner.writes and not any(e.classes for e in episodes):
+        answers = [example.label for examples in sets for example in examples]
+        labels, ways = [0] * len(texts), [2] * len(episodes)
+        return learner.batch(Rows(texts, labels, task, ways, sources=sources, answers=answers))
+    labels = [n for e, examples in zip(episodes, sets, strict=True) for n in e.numbers(examples)]
     ways, names = [e.way for e in episodes], tuple(e.classes for e in episodes)
-    return learner.batch(Rows(texts, labels, task, ways, names, tuple(e.source for e in episodes)))
+    return learner.batch(Rows(texts, labels, task, ways, names, sources))
 
 
 def ready(learner: Learner, episodes: Sequence[Episode]) -> tuple[TaskBatch, TaskBatch]:

@@ -8,6 +8,7 @@ from fewshot.algorithms.anil import ANIL
 from fewshot.algorithms.boil import BOIL
 from fewshot.algorithms.finetune import FineTune
 from fewshot.algorithms.imaml import IMAML
+from fewshot.algorithms.incontext import InContext, InContextMAML, MetaICL
 from fewshot.algorithms.logistic import FrozenLogistic
 from fewshot.algorithms.maml import MAML
 from fewshot.algorithms.mamladam import MAMLAdam
@@ -36,6 +37,8 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "ProtoNet": ProtoNet,
     "R2D2": R2D2,
     "MultiTask": MultiTask,
+    "MetaICL": MetaICL,
+    "InContextMAML": InContextMAML,
 }
 
 # what needs no meta-training
@@ -46,4 +49,6 @@ BASELINES: dict[str, Callable[[], Algorithm]] = {
     "ridge": FrozenRidge,
     "logistic": FrozenLogistic,
     "fine-tune": FineTune,
+    "in-context": InContext,
+    "in-context-channel": partial(InContext, channel=True),
 }

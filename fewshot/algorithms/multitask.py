@@ -7,7 +7,8 @@ ECCV 2020, https://arxiv.org/abs/2003.11539.
     training:  min over phi, V of cross-entropy of s * V z_phi(x) over all classes of the text's source
     a task:    a ridge head on z_phi (feature-based), or phi and a new head adapted by the inner loop
 
-phi is the adapter, V (`vectors`) has a row for each meta-training class and is thrown away afterwards.
+phi is the adapter, V (`vectors`) has a row for each meta-training class and is thrown away afterwards. A
+language model needs no V: it is trained to give the answers of all tasks, and then fine-tuned to one.
 """
 
 import math
@@ -66,30 +67,30 @@ class MultiTask(MAML):
         self.then, self.strength, self.adapts = then, strength, then == "adapter"
         self.shares_body = not self.adapts
         self._rows: dict[str, dict[str, int]] = {}
+        self._trains, self._answers = False, False
 
     def meet(self, classes: Mapping[str, Sequence[str]]) -> None:
-        """Numbers the meta-training classes.
+        """Numbers the meta-training classes."""
+        self._trains = True
+        numbers = iter(range(sum(len(names) for names in classes.values())))
+        self._rows = {source: {name: next(numbers) for name in names} for source, names in classes.items()}
+
+    def prepare(self, learner: Learner) -> str:
+        """Makes the class vectors, where the classes are known and the learner does not answer in words.
 
         Raises:
-            InputError: a family that does not list them.
+            InputError: a family that does not list its classes, a ridge head for a learner without features.
         """
-        if not classes:
+        self._answers = not learner.has_space
+        if self._answers and self.then == "features":
+            require_space(learner, "multi-task training with a ridge head (algorithm.then)")
+        count = 0 if self._answers else sum(len(rows) for rows in self._rows.values())
+        if self._trains and not count and not self._answers:
             raise InputError(
                 "multi-task training needs to know all classes beforehand",
                 where="family",
                 needed="a family whose `classes` lists them by source",
             )
-        numbers = iter(range(sum(len(names) for names in classes.values())))
-        self._rows = {source: {name: next(numbers) for name in names} for source, names in classes.items()}
-
-    def prepare(self, learner: Learner) -> str:
-        """Makes the class vectors, where the classes are known.
-
-        Raises:
-            InputError: a learner that scores the class names.
-        """
-        require_space(learner, "multi-task training")
-        count = sum(len(rows) for rows in self._rows.values())
         if count:
             generator = torch.Generator().manual_seed(0)
             vectors = F.normalize(torch.randn(count, learner.head.size, generator=generator), dim=-1)
@@ -97,7 +98,9 @@ class MultiTask(MAML):
         return super().prepare(learner)
 
     def start(self, learner: Learner, support: TaskBatch) -> Stack:
-        """The trained adapter with prototypes as the head."""
+        """The trained adapter, with prototypes as the head where there is one."""
+        if self._answers:
+            return super().start(learner, support)
         body = learner.start_body(support.tasks)
         head = cosine_head(learner, class_means(learner.features(body, support), support))
         return Stack({name: value.clone() for name, value in body.items()} | head)
@@ -120,11 +123,16 @@ class MultiTask(MAML):
 
     def baseline_loss(self, drawn: Sequence[Episode]) -> float:
         """That of all C classes of each episode's source: ln C."""
+        if self._answers:
+            return super().baseline_loss(drawn)
         return sum(math.log(len(self._rows[episode.source])) for episode in drawn) / len(drawn)
 
     def _classify(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
         """Each task's mean loss (T,), and the scores of the episodes' classes (R, max way)."""
         body = learner.start_body(batch.tasks)
+        if self._answers:
+            answered = learner.logits(body, batch)
+            return learner.losses(answered, batch), answered.detach()
         unit = F.normalize(learner.features(body, batch), dim=-1)
         scale = learner.head.log_scale.exp()
         losses, scores = [], unit.new_full((len(unit), max(batch.ways)), -torch.inf)

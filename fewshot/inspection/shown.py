@@ -49,7 +49,8 @@ def described(
         "accuracy": result.after.accuracy,
         "accuracy_before": result.before.accuracy,
         "support": [_plain(example) for example in episode.support],
-        "confusion": confusion(result.answers)[0].tolist(),
+        "wrong": int((~result.answers.right[-1]).sum()),
+        "confusion": [] if result.written else confusion(result.answers)[0].tolist(),
         "errors": _errors(result, _nearest(model, algorithm, result), effect),
         "influence": list(means(effect, len(episode.support))) if effect else None,
     }
@@ -65,7 +66,9 @@ def _errors(
     return [
         _plain(episode.query[n])
         | {
-            "answered": episode.classes[int(answers.predicted[-1, n])],
+            "answered": result.written.outputs[n]
+            if result.written
+            else episode.classes[int(answers.predicted[-1, n])],
             "confidence": float(answers.confidence[-1, n]),
             "nearest": nearest[n] if nearest else [],
             "influence": [{"support": i, "change": float(each[n])} for i, each in effect.items()] or None,
@@ -78,7 +81,7 @@ def _nearest(model: Learner, algorithm: Algorithm, result: TaskResult) -> list[l
     """For each query the support examples with the closest adapted features; none without features."""
     support, query = ready(model, [result.episode])
     predict = algorithm.adapt(model, support)
-    if not isinstance(predict, Adapted):
+    if not (isinstance(predict, Adapted) and model.has_space):
         return []
     with torch.no_grad():
         ours, theirs = (F.normalize(model.features(predict.stack, each), dim=-1) for each in (query, support))

@@ -10,7 +10,7 @@ import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rouge_score.rouge_scorer import RougeScorer
@@ -74,13 +74,38 @@ def exact_match(output: str, reference: str) -> float:
     return float(normalised(output) == normalised(reference))
 
 
-def token_f1(output: str, reference: str) -> float:
-    """F1 of the words that the two share, normalised; 1 where neither has a word, 0 where one has none."""
+class Overlap(NamedTuple):
+    """What an output and a reference share, in words.
+
+    Args:
+        precision: share of the output's words that the reference has.
+        recall: share of the reference's words that the output has.
+        f1: harmonic mean of the two.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+
+
+def overlap(output: str, reference: str) -> Overlap:
+    """Of their words, normalised; 1 where neither has a word, 0 where one has none."""
     ours, theirs = normalised(output).split(), normalised(reference).split()
     if not ours or not theirs:
-        return float(ours == theirs)
+        return Overlap(*[float(ours == theirs)] * 3)
     shared = (Counter(ours) & Counter(theirs)).total()
-    return 2 * shared / (len(ours) + len(theirs))
+    return Overlap(shared / len(ours), shared / len(theirs), 2 * shared / (len(ours) + len(theirs)))
+
+
+def mean_overlap(outputs: Sequence[str], references: Sequence[str]) -> Overlap:
+    """The mean over outputs, each against its reference."""
+    found = [overlap(*pair) for pair in zip(outputs, references, strict=True)]
+    return Overlap(*(float(np.mean(values)) for values in zip(*found, strict=True)))
+
+
+def token_f1(output: str, reference: str) -> float:
+    """F1 of the words that the two share; see `overlap`."""
+    return overlap(output, reference).f1
 
 
 def normalised(text: str) -> str:

@@ -3,13 +3,25 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 Text = tuple[str, str | None]  # a text, and what stands beside it in a pair
+
+
+class Shown(NamedTuple):
+    """An example that is read before a question.
+
+    Args:
+        text: a text, or a pair.
+        answer: a class name, or what is to be written.
+    """
+
+    text: Text
+    answer: str
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,10 @@ class Rows:
         ways: classes of each task.
         names: the class names of each task, in the order of their numbers.
         sources: where each task comes from.
+        answers: what is to be written after each text; empty where classes are asked for. Of such rows the
+            class 0 stands for this answer, the class 1 for any other.
+        shown: examples that are read before each text; empty for none.
+        channel: the text is judged after a class name, not the name after the text.
     """
 
     texts: Sequence[Text]
@@ -31,6 +47,9 @@ class Rows:
     ways: Sequence[int]
     names: tuple[tuple[str, ...], ...] = ()
     sources: tuple[str, ...] = ()
+    answers: Sequence[str] = ()
+    shown: Sequence[tuple[Shown, ...]] = ()
+    channel: bool = False
 
     @classmethod
     def of(cls, texts: Iterable[str | Text]) -> "Rows":
@@ -41,7 +60,15 @@ class Rows:
     def batch(self, inputs: Any) -> "TaskBatch":
         """The batch of these rows, with what the learner made of their texts."""
         labels, task = torch.tensor(self.labels), torch.tensor(self.task)
-        return TaskBatch(inputs, labels, task, tuple(self.ways), self.names, self.sources)
+        return TaskBatch(inputs, labels, task, tuple(self.ways), self.names, self.sources, self)
+
+    def before(self, row: int) -> tuple[Shown, ...]:
+        """What is read before a row."""
+        return self.shown[row] if self.shown else ()
+
+    def answer(self, row: int) -> str:
+        """What is right for a row: the text that is to be written, or its class name."""
+        return self.answers[row] if self.answers else self.names[self.task[row]][self.labels[row]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +82,7 @@ class TaskBatch:
         ways: classes of each task, T numbers.
         names: the class names of each task, in the order of their numbers.
         sources: where each task comes from.
+        given: the rows that it was made of, for methods that read texts.
     """
 
     inputs: Any
@@ -63,6 +91,12 @@ class TaskBatch:
     ways: tuple[int, ...]
     names: tuple[tuple[str, ...], ...] = ()
     sources: tuple[str, ...] = ()
+    given: Rows | None = None
+
+    @property
+    def written(self) -> bool:
+        """Whether answers are texts to be written, and no classes."""
+        return self.given is not None and bool(self.given.answers)
 
     @property
     def tasks(self) -> int:
@@ -83,6 +117,20 @@ class TaskBatch:
     def mean_by_task(self, values: Tensor) -> Tensor:
         """Mean over each task's own rows: (R,) -> (T,)."""
         return values.new_zeros(self.tasks).index_add(0, self.task, values) / self.rows
+
+
+class Answered(NamedTuple):
+    """What R rows were answered, (R,) each.
+
+    Args:
+        predicted: number of the answered class.
+        confidence: its probability.
+        log_right: log probability of the right class, in nats.
+    """
+
+    predicted: Tensor
+    confidence: Tensor
+    log_right: Tensor
 
 
 def task_losses(scores: Tensor, batch: TaskBatch) -> Tensor:

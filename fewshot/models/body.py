@@ -18,6 +18,7 @@ from fewshot.models.compute import surroundings
 from fewshot.models.inputs import Bucket, Packed, Part, TextInputs, Tokens, in_buckets, packed
 from fewshot.models.lora import LINEAR, LoraAdapter
 from fewshot.models.prefix import FrozenPrefix
+from fewshot.models.segments import Segments
 from fewshot.models.stack import Stack
 
 WHOLE = (
@@ -73,7 +74,7 @@ class Body:
     ) -> TextInputs:
         """Rows of T tasks as this body takes them; no part has more than `at_once` rows."""
         if self.packs:
-            return packed(rows, task, tasks, at_once, self._device)
+            return packed(rows, task, tasks, at_once, self.device)
         return in_buckets(rows, task, tasks, at_once, pad)
 
     def place(self, inputs: TextInputs, device: torch.device) -> TextInputs:
@@ -90,6 +91,26 @@ class Body:
         """Last hidden states of a part, in the shape of its `ids` with H behind; layers read `stack`."""
         with self._lora.using(stack, part.segments):
             return self._run(part)
+
+    def follow(
+        self, stack: Stack, segments: Segments, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any
+    ) -> tuple[Tensor, Any]:
+        """Last states (R, L, H) of tokens that follow what was read before, and the cache with them.
+
+        Args:
+            stack: what the layers read.
+            segments: the tokens of each task.
+            ids: (R, L), rows in the order of their tasks.
+            mask: 1 for a token, 0 for padding on the left, of all that was read, (R, before + L).
+            positions: of the tokens in their rows, (R, L).
+            cache: keys and values of what was read before; None at the beginning.
+        """
+        given = {"position_ids": positions} if "position_ids" in self._accepted else {}
+        with self._lora.using(stack, segments), self._attending(self.attention), sdpa_kernel(KERNELS):
+            found = self._model(
+                input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, **given
+            )
+        return found.last_hidden_state, found.past_key_values
 
     def by_layer(self, stack: Stack, part: Part) -> dict[str, Tensor]:
         """As `hidden`, after every block from the lowest adapted one on; none where blocks are not found."""
@@ -139,7 +160,7 @@ class Body:
         types = [None] * len(ids) if part.types is None else torch.split(part.types[0, :tokens], lengths)
         rows = [_row(*row) for row in zip(ids, types, strict=True)]
         keys = [_key(row) for row in rows]
-        states = self.cache.states(keys, partial(self._states, rows), self._device, self._about)
+        states = self.cache.states(keys, partial(self._states, rows), self.device, self._about)
         return torch.cat([*states, states[0][:1].expand(part.packing.filling, -1)])[None]
 
     def _states(self, rows: Sequence[Tokens], wanted: Sequence[int]) -> list[Tensor]:
@@ -149,7 +170,7 @@ class Body:
         return [state for batch in batches for state in self._together(batch)]
 
     def _together(self, rows: Sequence[Tokens]) -> list[Tensor]:
-        inputs = in_buckets(rows, [0] * len(rows), 1).to(self._device)
+        inputs = in_buckets(rows, [0] * len(rows), 1).to(self.device)
         found: list[Tensor] = []
         for part in inputs.parts:
             assert isinstance(part, Bucket)
@@ -159,11 +180,12 @@ class Body:
 
     def _about(self) -> str:
         """What the frozen states depend on beside the text."""
-        settings = {"attention": self.attention} | surroundings(self._device)
+        settings = {"attention": self.attention} | surroundings(self.device)
         return json.dumps(self._prefix.about | settings, sort_keys=True, default=str)
 
     @property
-    def _device(self) -> torch.device:
+    def device(self) -> torch.device:
+        """Where the model lies."""
         device: torch.device = next(self._model.parameters()).device
         return device
 
@@ -183,7 +205,7 @@ class Body:
         return self._probe(packed(PROBE, [0, 0], 1), Stack(stack))
 
     def _probe(self, inputs: TextInputs, stack: Stack) -> Tensor:
-        placed = self.place(inputs, self._device)
+        placed = self.place(inputs, self.device)
         pooled = [part.pool(self.hidden(stack, part), "mean") for part in placed.parts]
         return torch.cat(pooled)[placed.restore]
 

@@ -83,7 +83,6 @@ class Asked:
         token: its number in the vocabulary, (M,).
         slot: whose likelihood it adds to, (M,).
         slots: how many there are.
-        cut: prompts whose texts were too long.
     """
 
     text: TextInputs
@@ -92,7 +91,6 @@ class Asked:
     token: Tensor
     slot: Tensor
     slots: int
-    cut: int
 
     def to(self, device: torch.device, text: TextInputs) -> "Asked":
         """The same on a device, with the sequences placed."""
@@ -106,14 +104,13 @@ class Asked:
         )
 
 
-def asked(text: TextInputs, tokens: Sequence[Scored], slots: int, cut: int) -> Asked:
+def asked(text: TextInputs, tokens: Sequence[Scored], slots: int) -> Asked:
     """Brings what is scored into the order of the parts.
 
     Args:
         text: the sequences.
         tokens: what is scored.
         slots: how many likelihoods there are.
-        cut: prompts whose texts were too long.
     """
     starts = [(number, start) for number, part in enumerate(text.parts) for start in part.starts]
     homes = [starts[position] for position in text.restore.tolist()]  # of each sequence
@@ -128,5 +125,4 @@ def asked(text: TextInputs, tokens: Sequence[Scored], slots: int, cut: int) -> A
         torch.tensor([tokens[n].token for n in order]),
         torch.tensor([tokens[n].slot for n in order]),
         slots,
-        cut,
     )

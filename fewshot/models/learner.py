@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fewshot.errors import InputError
-from fewshot.models.batch import Rows, TaskBatch, task_losses
+from fewshot.models.batch import Answered, Rows, TaskBatch, task_losses
 from fewshot.models.heads import Head
 from fewshot.models.stack import Stack
 
@@ -23,6 +23,7 @@ class Learner(nn.Module, ABC):
 
     head: Head
     reads_names = False  # its scores are of the class names; `Rows.names` is needed
+    writes = False  # it learns texts to be written too (`Rows.answers`)
     has_space = True  # its features are points of one space for all tasks, as prototypes need
     rows_at_once = 0  # rows that `features` takes at once, where it can take fewer than all; 0 for all
 
@@ -105,6 +106,26 @@ class Learner(nn.Module, ABC):
     def losses(self, scores: Tensor, batch: TaskBatch) -> Tensor:
         """Each task's mean loss over its own rows, (T,): cross-entropy of the class scores."""
         return task_losses(scores, batch)
+
+    def answered(self, scores: Tensor, batch: TaskBatch) -> Answered:
+        """What class scores (R, max way) say."""
+        logs = scores.float().log_softmax(-1)
+        predicted = scores.argmax(-1)
+        confidence, log_right = logs.gather(-1, torch.stack([predicted, batch.labels], -1)).unbind(-1)
+        return Answered(predicted, confidence.exp(), log_right)
+
+    def write(self, stack: Stack, batch: TaskBatch) -> list[str]:
+        """The answers of rows that are to be written, R texts, each under its task's slice of the stack.
+
+        Raises:
+            InputError: a learner that only classifies.
+        """
+        raise InputError(
+            "this model cannot write",
+            where=f"model {type(self).__name__}",
+            got="a family whose answers are texts",
+            needed="a language model, such as LoraCausal, or a family of classes",
+        )
 
     def learning(self, step: int | None) -> None:
         """Called around every chunk of an outer step, for what is random while learning, such as dropout.

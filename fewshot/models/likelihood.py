@@ -41,8 +41,12 @@ class NextToken:
                 needed="a linear map of the last states, with a factor or a soft cap at most",
             )
 
-    def log_likelihoods(self, states: Tensor, position: Tensor, token: Tensor) -> Tensor:
-        """Of tokens after the states that come before them, (M,), in nats.
+    def best(self, states: Tensor) -> Tensor:
+        """The likeliest token after each of P states, (P,)."""
+        return self._scores(states).argmax(-1)
+
+    def log_likelihoods(self, states: Tensor, position: Tensor, token: Tensor) -> tuple[Tensor, Tensor]:
+        """Of tokens after the states that come before them, (M,), in nats, and which are the likeliest, (M,).
 
         Args:
             states: last hidden states, (P, H).
@@ -59,11 +63,13 @@ class NextToken:
                 found.append(checkpoint(self._picked, *part, use_reentrant=False, preserve_rng_state=False))
             else:
                 found.append(self._picked(*part))
-        return torch.cat(found)
+        likelihoods, likeliest = zip(*found, strict=True)
+        return torch.cat(likelihoods), torch.cat(likeliest)
 
-    def _picked(self, states: Tensor, position: Tensor, token: Tensor) -> Tensor:
+    def _picked(self, states: Tensor, position: Tensor, token: Tensor) -> tuple[Tensor, Tensor]:
         scores = self._scores(states)
-        return scores[position, token] - torch.logsumexp(scores, -1)[position]
+        likeliest = scores.detach().argmax(-1)[position] == token
+        return scores[position, token] - torch.logsumexp(scores, -1)[position], likeliest
 
     def _scores(self, states: Tensor) -> Tensor:
         """Of the vocabulary, (..., V), float32."""

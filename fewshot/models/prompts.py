@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fewshot.errors import InputError, listing
-from fewshot.models.batch import Text
+from fewshot.models.batch import Shown, Text
 
 TEXT, PAIR = "text", "text_pair"
+APART = "\n\n"  # between examples
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,16 @@ class Prompt:
         if second is None:
             return self.template.format(text=first)
         return self.pair_template.format(text=first, text_pair=second)
+
+    def turned(self, text: Text, name: str) -> tuple[str, str]:
+        """What is read before a text that is judged after a class name, and that text."""
+        return name + "\n", "\n".join(filter(None, text))
+
+    def example(self, shown: Shown, channel: bool) -> str:
+        """An example with its answer, as plain text."""
+        if channel:
+            return "".join(self.turned(shown.text, shown.answer))
+        return self.filled(shown.text) + self.before_answer + shown.answer
 
 
 def _check(template: str, name: str, wanted: Sequence[str]) -> None:
@@ -87,6 +98,7 @@ class PromptTokens:
             )
         plain = tokenizer("a")["input_ids"]
         begin = tokenizer.bos_token_id
+        self.end: int | None = tokenizer.eos_token_id
         self._begin = [begin] if begin is not None and plain[:1] == [begin] else []
 
     def answer(self, answer: str) -> list[int]:
@@ -95,7 +107,7 @@ class PromptTokens:
         Raises:
             InputError: nothing is left of it.
         """
-        found: list[int] = self._ids(self._prompt.before_answer + answer)
+        found = self._ids(self._prompt.before_answer + answer)
         if not answer.strip() or not found:
             raise InputError(
                 "an answer without tokens",
@@ -106,25 +118,63 @@ class PromptTokens:
             )
         return found
 
-    def prompt(self, text: Text, room: int) -> tuple[list[int], bool]:
-        """Token numbers of a prompt, and whether its text was too long and so was cut from the left.
+    def written(self, answer: str) -> list[int]:
+        """Token numbers of an answer with the end behind it.
+
+        Raises:
+            InputError: nothing is left of it, or the tokenizer has no end.
+        """
+        if self.end is None:
+            raise InputError(
+                "the tokenizer has no token for the end of an answer",
+                where="model.backbone",
+                needed="a tokenizer with an eos token, for families whose answers are texts",
+            )
+        return [*self.answer(answer), self.end]
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """What was written."""
+        decoded: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        return decoded.removeprefix(self._prompt.before_answer)
+
+    def turned(self, text: Text, name: str, shown: Sequence[Shown] = ()) -> tuple[list[int], list[int], bool]:
+        """Token numbers of a class name, of the text that is judged after it, and whether something was cut.
+
+        A text has half of the length at most, its end; of the examples as many as there is room for.
+        """
+        before, after = self._prompt.turned(text, name)
+        answer = self._ids(after)
+        judged = answer[-self._max_length // 2 :]
+        for first in range(len(shown) + 1):
+            examples = [self._prompt.example(each, channel=True) for each in shown[first:]]
+            found = self._begin + self._ids(APART.join([*examples, before]))
+            if len(found) + len(judged) <= self._max_length:
+                break
+        return found, judged, first > 0 or judged != answer
+
+    def prompt(self, text: Text, room: int, shown: Sequence[Shown] = ()) -> tuple[list[int], bool]:
+        """Token numbers of a prompt, and whether something was too long: examples, then the text itself.
+
+        Examples go one by one, the first one first; the text is cut from the left.
 
         Args:
             text: a text, or a pair, of which the first is cut.
             room: tokens that the answer needs.
+            shown: examples that come before it.
 
         Raises:
             InputError: no room for the text at all.
         """
         most = self._max_length - room
-        found = self._whole(text)
-        if len(found) <= most:
-            return found, False
-        first, second = text
-        starts = [start for start, _ in self._offsets(first)]
+        for first in range(len(shown) + 1):
+            found = self._whole(text, shown[first:])
+            if len(found) <= most:
+                return found, first > 0
+        first_text, second = text
+        starts = [start for start, _ in self._offsets(first_text)]
         over = len(found) - most
         while over < len(starts):
-            found = self._whole((first[starts[over] :], second))
+            found = self._whole((first_text[starts[over] :], second))
             if len(found) <= most:
                 return found, True
             over += len(found) - most
@@ -136,13 +186,15 @@ class PromptTokens:
             fix="raise model.max_length, or shorten model.prompt.template",
         )
 
-    def _whole(self, text: Text) -> list[int]:
+    def _whole(self, text: Text, shown: Sequence[Shown] = ()) -> list[int]:
         filled = self._prompt.filled(text)
         if self._prompt.chat:
-            said = [{"role": "user", "content": filled}]
+            said = [turn for each in shown for turn in _turns(self._prompt.filled(each.text), each.answer)]
+            said += _turns(filled)
             filled = self._tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
             return self._ids(filled)
-        return self._begin + self._ids(filled)
+        examples = [self._prompt.example(each, channel=False) for each in shown]
+        return self._begin + self._ids(APART.join([*examples, filled]))
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -152,3 +204,8 @@ class PromptTokens:
         found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         offsets: list[tuple[int, int]] = found["offset_mapping"]
         return offsets
+
+
+def _turns(said: str, answer: str | None = None) -> list[dict[str, str]]:
+    turns = [{"role": "user", "content": said}]
+    return turns if answer is None else [*turns, {"role": "assistant", "content": answer}]

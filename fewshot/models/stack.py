@@ -27,6 +27,11 @@ class Stack(nn.Module):
     def __contains__(self, name: str) -> bool:
         return name in self._parameters
 
+    @property
+    def tasks(self) -> int:
+        """T; 0 where nothing is held."""
+        return next((tensor.shape[0] for _, tensor in self.items()), 0)
+
     def items(self) -> Iterator[tuple[str, Tensor]]:
         """Name and tensor, in a fixed order."""
         for name in self._parameters:

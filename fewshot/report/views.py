@@ -91,7 +91,8 @@ def _task(task: Row) -> Row:
     influence = task["influence"] or [None] * len(task["support"])
     examples = [each | {"change": change} for each, change in zip(task["support"], influence, strict=True)]
     by_class = [(name, [each for each in examples if each["label"] == name]) for name in task["classes"]]
-    wrong = sum(sum(row) - row[n] for n, row in enumerate(task["confusion"]))
+    by_class = by_class or [("support", examples)]  # answers that were written have no classes
+    wrong = task.get("wrong", sum(sum(row) - row[n] for n, row in enumerate(task["confusion"])))
     errors = [error | {"pull": _pull(error)} for error in task["errors"]]
     return task | {"by_class": by_class, "errors": errors, "left_out": wrong - len(errors)}
 

@@ -77,7 +77,12 @@ class Episode:
 
     @property
     def prior_loss(self) -> float:
-        """The loss of guessing by the class prior of the queries, in nats: ln N where they are balanced."""
+        """The loss of guessing by the class prior of the queries, in nats: ln N where they are balanced.
+
+        0 where there are no classes.
+        """
+        if not self.classes:
+            return 0.0
         counts = Counter(example.label for example in self.query).values()
         return sum(n * math.log(len(self.query) / n) for n in counts) / len(self.query)
 
@@ -96,8 +101,8 @@ class Episode:
             raise InputError(
                 "this episode has no classes: its labels are texts to be written",
                 where=f"source {self.source!r}",
-                needed="a family of classes for a model that classifies",
-                fix="choose a family of classes, such as Matching on the same records",
+                needed="a model that writes, or a family of classes",
+                fix="choose LoraCausal as the model, or Matching on the same records",
             )
         number = {label: n for n, label in enumerate(self.classes)}
         return [number.get(example.label, 0) for example in examples]

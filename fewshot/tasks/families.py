@@ -3,6 +3,7 @@
 from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.coarse import CoarseToFine
 from fewshot.tasks.crossdomain import CrossDomain
+from fewshot.tasks.dialogue import Dialogue
 from fewshot.tasks.domains import Domains
 from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.masked import MaskedWords
@@ -13,6 +14,7 @@ from fewshot.tasks.outofscope import OutOfScope
 from fewshot.tasks.pairs import TextPairs
 from fewshot.tasks.published import PublishedEpisodes
 from fewshot.tasks.records import Records
+from fewshot.tasks.strings import StringTasks
 from fewshot.tasks.variable import VariableWayShot
 from fewshot.tasks.views import Views
 
@@ -31,4 +33,6 @@ FAMILIES: dict[str, type[TaskFamily]] = {
     "Views": Views,
     "Records": Records,
     "Matching": Matching,
+    "Dialogue": Dialogue,
+    "StringTasks": StringTasks,
 }

@@ -53,13 +53,13 @@ class Records(Sided):
         self._pool = load_records(source, columns, reading)
         pool = self._pool
         sides: dict[Side, TaskFamily] = {
-            side: _RecordTasks(pool.only(tasks), shot, queries)
+            side: RecordTasks(pool.only(tasks), shot, queries)
             for side, tasks in split_tasks(split, pool.classes, pool.name).items()
         }
         super().__init__(sides, pool.name, augmentation, {"source": self._pool})
 
 
-class _RecordTasks(TaskFamily):
+class RecordTasks(TaskFamily):
     """Records of one task, drawn."""
 
     def __init__(self, pool: Pool, shot: int, queries: int) -> None:
@@ -70,7 +70,13 @@ class _RecordTasks(TaskFamily):
         return pools_by_task(self._pool)
 
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
-        task, drawn = draw_records(self._pool, self._shot + self._queries, generator)
+        return self._of(*draw_records(self._pool, self._shot + self._queries, generator))
+
+    def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        own = self._pool.only([episode.source.removeprefix(f"{self._pool.name}/")])
+        return self._of(*draw_records(own, self._shot + self._queries, generator))
+
+    def _of(self, task: str, drawn: Sequence[Example]) -> Episode:
         records = [Example(e.text, e.text_pair or "") for e in drawn]
         support, query = tuple(records[: self._shot]), tuple(records[self._shot :])
         return Episode(support, query, (), f"{self._pool.name}/{task}")

@@ -8,7 +8,8 @@ import pytest
 import torch
 import transformers
 from causal_models import KINDS
-from conftest import attribute_episodes, stir
+from conftest import CausalMaker as Maker
+from conftest import attribute_episodes
 
 from fewshot.algorithms.algorithm import Algorithm, ready
 from fewshot.algorithms.anil import ANIL
@@ -32,22 +33,8 @@ from fewshot.tasks.family import episodes
 from fewshot.testing import CONTRACT
 
 CAUSAL: Any = transformers.AutoModelForCausalLM
-Maker = Callable[..., LoraCausal]
 NAMES = ("on hold", "lost card", "card")  # of two tokens each but the last
 TEXTS = ("where is it", "a card that was lost somewhere", "please")
-
-
-@pytest.fixture
-def make(causal_backbone: Callable[[str], str]) -> Maker:
-    """Builds a learner whose adapters have left their initial zeros."""
-
-    def made(kind: str = "llama", **options: Any) -> LoraCausal:
-        given: dict[str, Any] = {"compute": Compute(dtype="float32", products="blas")}
-        learner = LoraCausal(causal_backbone(kind), **(given | options))
-        stir(learner)
-        return learner
-
-    return made
 
 
 def batch(learner: LoraCausal, texts: Sequence[str] = TEXTS, names: Sequence[str] = NAMES) -> Any:
@@ -76,17 +63,17 @@ def expected(learner: LoraCausal, logits: Callable[[torch.Tensor], torch.Tensor]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_scores_without_adapter_are_those_of_transformers(
-    kind: str, causal_backbone: Callable[[str], str], make: Maker
+    kind: str, causal_backbone: Callable[[str], str], make_causal: Maker
 ) -> None:
-    learner = make(kind)
+    learner = make_causal(kind)
     plain = CAUSAL.from_pretrained(causal_backbone(kind), dtype=torch.float32).eval()
     found = learner.features(Stack({}), batch(learner))
     torch.testing.assert_close(found, expected(learner, lambda ids: plain(ids).logits), atol=1e-4, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_stacked_adapters_score_as_peft_does(kind: str, make: Maker) -> None:
-    learner = make(kind)
+def test_stacked_adapters_score_as_peft_does(kind: str, make_causal: Maker) -> None:
+    learner = make_causal(kind)
     found = learner.features(learner.start_body(1), batch(learner))
     ours = expected(learner, lambda ids: learner.peft(input_ids=ids).logits)
     torch.testing.assert_close(found, ours, atol=1e-4, rtol=1e-5)
@@ -94,8 +81,8 @@ def test_stacked_adapters_score_as_peft_does(kind: str, make: Maker) -> None:
     assert (found - bare).abs().max() > 1e-2, "the adapter does something"
 
 
-def test_every_task_has_its_own_adapter(make: Maker) -> None:
-    learner = make()
+def test_every_task_has_its_own_adapter(make_causal: Maker) -> None:
+    learner = make_causal()
     other = {name: 2 * value for name, value in learner.adapter().items()}
     stack = Stack({name: torch.stack([value, other[name]]) for name, value in learner.adapter().items()})
     pairs = [(text, None) for text in (*TEXTS, *TEXTS)]
@@ -108,20 +95,20 @@ def test_every_task_has_its_own_adapter(make: Maker) -> None:
     torch.testing.assert_close(found, torch.stack(singles), atol=1e-4, rtol=1e-4)
 
 
-def test_names_of_one_token_need_the_prompt_alone(make: Maker) -> None:
-    learner = make()
+def test_names_of_one_token_need_the_prompt_alone(make_causal: Maker) -> None:
+    learner = make_causal()
     tokens = [
         len(learner.tokenizer(f"{text}\nAnswer:", add_special_tokens=False)["input_ids"]) for text in TEXTS
     ]
     empty = len(learner.tokenizer("\nAnswer:", add_special_tokens=False)["input_ids"])
     single = batch(learner, names=("lost", "card"))
-    assert single.inputs.text.tokens == sum(tokens) + empty
+    assert single.inputs.asked.text.tokens == sum(tokens) + empty
     double = batch(learner, names=("lost card", "lost", "card"))
-    assert double.inputs.text.tokens == sum(tokens) + empty + len(TEXTS) + 1, "one more token each"
+    assert double.inputs.asked.text.tokens == sum(tokens) + empty + len(TEXTS) + 1, "one more token each"
 
 
-def test_tasks_of_different_ways(make: Maker) -> None:
-    learner = make()
+def test_tasks_of_different_ways(make_causal: Maker) -> None:
+    learner = make_causal()
     rows = Rows([(text, None) for text in TEXTS], [0, 0, 0], [0, 1, 1], [2, 3], (NAMES[:2], NAMES))
     placed = learner.place(learner.batch(rows))
     scores = learner.logits(learner.start_body(2), placed)
@@ -140,60 +127,60 @@ def gradient(learner: LoraCausal) -> torch.Tensor:
 
 @pytest.mark.parametrize("how", ["rows", "vocabulary"])
 def test_what_is_computed_in_parts_is_the_same(
-    how: str, make: Maker, monkeypatch: pytest.MonkeyPatch
+    how: str, make_causal: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = gradient(make())
+    whole = gradient(make_causal())
     if how == "vocabulary":
         monkeypatch.setattr(likelihood, "AT_ONCE", 2 * 30522)
     parts = gradient(
-        make(compute=Compute(dtype="float32", products="blas", rows_at_once=2 if how == "rows" else 0))
+        make_causal(compute=Compute(dtype="float32", products="blas", rows_at_once=2 if how == "rows" else 0))
     )
     torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-4)
     assert whole.norm() > 1e-3
 
 
-def test_uncalibrated_scores_are_log_likelihoods(make: Maker) -> None:
-    learner = make(calibrated=False)
+def test_uncalibrated_scores_are_log_likelihoods(make_causal: Maker) -> None:
+    learner = make_causal(calibrated=False)
     found = learner.features(learner.start_body(1), batch(learner))
     assert (found < 0).all()
     one = alone(learner, lambda ids: learner.peft(input_ids=ids).logits, TEXTS[1], NAMES[0])
     assert found[1, 0].item() == pytest.approx(one, abs=1e-4)
 
 
-def test_pairs_have_their_own_template(make: Maker) -> None:
-    learner = make(prompt=Prompt(pair_template="{text} / {text_pair} ="), calibrated=False)
+def test_pairs_have_their_own_template(make_causal: Maker) -> None:
+    learner = make_causal(prompt=Prompt(pair_template="{text} / {text_pair} ="), calibrated=False)
     rows = Rows([("one two", "three")], [0], [0], [2], (NAMES[:2],))
-    (part,) = learner.place(learner.batch(rows)).inputs.text.parts
+    (part,) = learner.place(learner.batch(rows)).inputs.asked.text.parts
     assert "one two / three =" in learner.tokenizer.decode(part.ids[0])
 
 
 @pytest.mark.parametrize("check", CONTRACT)
 @pytest.mark.parametrize("name", ["MAML", "second order", "fine-tune", "zero-shot"])
-def test_methods_that_adapt_keep_their_contract(name: str, check: str, make: Maker) -> None:
+def test_methods_that_adapt_keep_their_contract(name: str, check: str, make_causal: Maker) -> None:
     methods: dict[str, Callable[[], Algorithm]] = {
         "MAML": lambda: MAML(1, 2, 0.05),
         "second order": lambda: MAML(2, 2, 0.05),
         "fine-tune": lambda: FineTune(2, 1e-2),
         "zero-shot": ZeroShot,
     }
-    CONTRACT[check](methods[name], make)
+    CONTRACT[check](methods[name], make_causal)
 
 
 @pytest.mark.parametrize("algorithm", [ANIL(), ProtoNet(), ProtoMAML(), MultiTask(), FrozenPrototypes()])
-def test_methods_that_need_features_are_refused(algorithm: Algorithm, make: Maker) -> None:
+def test_methods_that_need_features_are_refused(algorithm: Algorithm, make_causal: Maker) -> None:
     with pytest.raises(InputError, match=r"names|nothing of this model"):
-        algorithm.prepare(make())
+        algorithm.prepare(make_causal())
 
 
-def test_zero_shot_is_the_model_without_adapter(make: Maker) -> None:
-    learner = make()
+def test_zero_shot_is_the_model_without_adapter(make_causal: Maker) -> None:
+    learner = make_causal()
     support, query = ready(learner, attribute_episodes(2))
     found = ZeroShot().adapt(learner, support)(query)
     torch.testing.assert_close(found, learner.logits(Stack({}), query))
 
 
-def test_names_that_cannot_be_told_apart_are_refused(make: Maker) -> None:
-    learner = make()
+def test_names_that_cannot_be_told_apart_are_refused(make_causal: Maker) -> None:
+    learner = make_causal()
     with pytest.raises(InputError, match="two label names have the same tokens"):
         batch(learner, names=("lost card", "lost_card"))
     with pytest.raises(InputError, match="an answer without tokens"):
@@ -202,10 +189,10 @@ def test_names_that_cannot_be_told_apart_are_refused(make: Maker) -> None:
         learner.batch(Rows.of(["one"]))
 
 
-def test_a_long_text_is_cut_from_the_left_and_the_answer_never(make: Maker) -> None:
-    learner = make(max_length=12, calibrated=False)
+def test_a_long_text_is_cut_from_the_left_and_the_answer_never(make_causal: Maker) -> None:
+    learner = make_causal(max_length=12, calibrated=False)
     text = " ".join(f"word{n}" for n in range(30)) + " the end"
-    (part,) = batch(learner, [text], ("lost card", "card")).inputs.text.parts
+    (part,) = batch(learner, [text], ("lost card", "card")).inputs.asked.text.parts
     read = str(learner.tokenizer.decode(part.ids[0, : sum(part.packing.lengths)]))
     assert "the end" in read
     assert "answer" in read
@@ -213,7 +200,7 @@ def test_a_long_text_is_cut_from_the_left_and_the_answer_never(make: Maker) -> N
     assert sum(part.packing.lengths) <= 12
     assert learner.cost(batch(learner, [text, "short"], ("lost card", "card")))["cut_prompts"] == 1
     with pytest.raises(InputError, match="no room for the text"):
-        batch(make(max_length=4), ["one two three"])
+        batch(make_causal(max_length=4), ["one two three"])
 
 
 @pytest.mark.parametrize(
@@ -226,9 +213,9 @@ def test_templates_without_their_placeholders_are_refused(template: str, said: s
     assert said in str(caught.value)
 
 
-def test_a_base_model_has_no_chat_template(make: Maker) -> None:
+def test_a_base_model_has_no_chat_template(make_causal: Maker) -> None:
     with pytest.raises(InputError, match="no chat template"):
-        make(prompt=Prompt(chat=True))
+        make_causal(prompt=Prompt(chat=True))
 
 
 def test_a_chat_template_is_filled(causal_backbone: Callable[[str], str], tmp_path: Path) -> None:
@@ -237,19 +224,19 @@ def test_a_chat_template_is_filled(causal_backbone: Callable[[str], str], tmp_pa
     CAUSAL.from_pretrained(causal_backbone("llama")).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     learner = LoraCausal(str(tmp_path), prompt=Prompt("is {text} it", chat=True), calibrated=False)
-    (part,) = batch(learner, ["this"], ("lost", "card")).inputs.text.parts
+    (part,) = batch(learner, ["this"], ("lost", "card")).inputs.asked.text.parts
     assert learner.tokenizer.decode(part.ids[0, : part.packing.tokens]) == "user said is this it it said"
 
 
-def test_lora_modules_are_those_of_peft_or_all(make: Maker) -> None:
-    auto = {name.split(".")[-2] for name in make("gpt2").adapter()}
+def test_lora_modules_are_those_of_peft_or_all(make_causal: Maker) -> None:
+    auto = {name.split(".")[-2] for name in make_causal("gpt2").adapter()}
     assert auto == {"c_attn"}
-    every = {name.split(".")[-2] for name in make(lora=Lora(modules=("all-linear",))).adapter()}
+    every = {name.split(".")[-2] for name in make_causal(lora=Lora(modules=("all-linear",))).adapter()}
     assert every == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
 
-def test_an_evaluation_remembers_no_scores_of_names(make: Maker) -> None:
-    learner, family = make(), Attributes(way=2, shot=1, queries=1, mentions=2)
+def test_an_evaluation_remembers_no_scores_of_names(make_causal: Maker) -> None:
+    learner, family = make_causal(), Attributes(way=2, shot=1, queries=1, mentions=2)
     results = evaluate(family, learner, ZeroShot(), Evaluation(3))
     support, query = ready(learner, list(episodes(family, "test", 0, range(3))))
     found = ZeroShot().adapt(learner, support)(query)

@@ -12,6 +12,7 @@ from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.augmented import Augmented
 from fewshot.tasks.coarse import CoarseToFine
 from fewshot.tasks.crossdomain import CrossDomain
+from fewshot.tasks.dialogue import Dialogue
 from fewshot.tasks.domains import Domains
 from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.masked import MaskedWords
@@ -22,6 +23,7 @@ from fewshot.tasks.outofscope import OutOfScope
 from fewshot.tasks.pairs import TextPairs
 from fewshot.tasks.published import PublishedEpisodes
 from fewshot.tasks.records import Records
+from fewshot.tasks.strings import StringTasks
 from fewshot.tasks.variable import VariableWayShot
 from fewshot.tasks.views import Views
 
@@ -107,6 +109,15 @@ def records() -> list[Row]:
     ]
 
 
+def turns() -> list[Row]:
+    return [
+        {"conversation": f"{p} {c}", "speaker": f"person{(p + n % 2) % 8}", "text": f"turn {n} of {c} by {p}"}
+        for p in range(8)
+        for c in range(4)
+        for n in range(6)
+    ]
+
+
 @dataclass(frozen=True)
 class Made:
     make: Callable[[], TaskFamily]
@@ -138,6 +149,8 @@ FAMILIES_MADE: dict[str, Made] = {
     "MaskedWords": Made(lambda: MaskedWords(sentences(), 2, 3, 2), balanced=False),
     "Views": Made(lambda: Views(views(), "thing", way=2, shot=3, queries=2, split=THIRDS)),
     "Records": Made(lambda: Records(records(), 3, 4), balanced=False),
+    "Dialogue": Made(lambda: Dialogue(turns(), 3, 4, split=HALVES), balanced=False),
+    "StringTasks": Made(lambda: StringTasks(3, 4), balanced=False),
     "Matching": Made(lambda: Matching(records(), 3, 2)),
     "Augmented": Made(lambda: Augmented(NWayKShot(rows(TWELVE), 2, 3, 2), Augmentation(copies=2, rate=0.3))),
 }

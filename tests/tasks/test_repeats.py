@@ -19,7 +19,7 @@ from fewshot.tasks.family import episodes
 from fewshot.tasks.manifest import Manifest, Replayed, manifest
 from fewshot.tasks.nway import NWayKShot
 
-CANNOT = {"VariableWayShot", "PublishedEpisodes", "MaskedWords", "Views", "Records", "Matching"}
+CANNOT = {"VariableWayShot", "PublishedEpisodes", "MaskedWords", "Views", "Matching"}
 
 
 @pytest.mark.parametrize("name", FAMILIES_MADE)

@@ -1,0 +1,137 @@
+"""What a causal language model is asked about rows: prompts, and the answers that are scored after them.
+
+Channel: Min, Lewis, Hajishirzi, Zettlemoyer: Noisy Channel Language Model Prompting for Few-Shot Text
+Classification, ACL 2022, https://arxiv.org/abs/2108.04106: the likelihood of the text after a class name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fewshot.data.names import in_words
+from fewshot.errors import InputError
+from fewshot.models.batch import Rows, Shown, Text
+from fewshot.models.choices import Choices
+from fewshot.models.prompts import PromptTokens
+
+
+@dataclass
+class Question:
+    """What is read and scored.
+
+    Args:
+        choices: the sequences, and what of them is scored.
+        slots: likelihoods that are asked for.
+        lengths: scored tokens of each row that is written, with its end; else empty.
+        prompts: of each row that is written; else empty.
+        neutral: of each row, the number of the row without a text that it is calibrated by; empty for none.
+        cut: prompts of which something was left out.
+    """
+
+    choices: Choices
+    slots: int
+    lengths: list[int] = field(default_factory=list)
+    prompts: list[list[int]] = field(default_factory=list)
+    neutral: list[int] = field(default_factory=list)
+    cut: int = 0
+
+
+class Asking:
+    """Turns rows into questions.
+
+    Args:
+        tokens: prompts and answers as token numbers.
+        calibrated: ask for class names after no text, too.
+        room: tokens that are kept free for an answer to be written, where it is not longer.
+    """
+
+    def __init__(self, tokens: PromptTokens, calibrated: bool, room: int) -> None:
+        self._tokens, self._calibrated, self._room = tokens, calibrated, room
+
+    def question(self, rows: Rows) -> Question:
+        """What is asked of rows.
+
+        Raises:
+            InputError: rows with neither class names nor answers, a name without tokens, two names with the
+                same, an answer for which there is no room.
+        """
+        if rows.answers:
+            return self._written(rows)
+        if not rows.names:
+            raise InputError(
+                "a model that answers by class names needs them",
+                where="model LoraCausal",
+                got="rows without class names",
+                needed="episodes of named classes, or of answers to be written",
+            )
+        return self._channel(rows) if rows.channel else self._named(rows)
+
+    def _written(self, rows: Rows) -> Question:
+        """The answer of each row, a slot each."""
+        asked = Question(Choices(), len(rows.texts))
+        for row, text in enumerate(rows.texts):
+            answer = self._tokens.written(rows.answers[row])
+            shown = rows.before(row)
+            prompt, cut = self._tokens.prompt(text, max(self._room, len(answer)), shown)
+            asked.choices.add(prompt, [answer], rows.task[row], row)
+            asked.prompts.append(prompt)
+            asked.lengths.append(len(answer))
+            asked.cut += cut
+        return asked
+
+    def _named(self, rows: Rows) -> Question:
+        """Every class name after each text; a slot each, a row's slots together."""
+        names = [self._names(each) for each in rows.names]
+        asking = [(text, rows.task[row], rows.before(row)) for row, text in enumerate(rows.texts)]
+        neutral: dict[tuple[int, tuple[Shown, ...]], int] = {}
+        if self._calibrated:
+            for _, task, shown in list(asking):
+                if (task, shown) not in neutral:
+                    neutral[task, shown] = len(asking)
+                    asking.append((_empty(rows, task), task, shown))
+        width = max(rows.ways)
+        asked = Question(Choices(), len(asking) * width)
+        asked.neutral = [neutral[t, s] for _, t, s in asking[: len(rows.texts)]] if neutral else []
+        for number, (text, task, shown) in enumerate(asking):
+            worded = [Shown(each.text, in_words(each.answer)) for each in shown]
+            prompt, cut = self._tokens.prompt(text, max(map(len, names[task])), worded)
+            asked.choices.add(prompt, names[task], task, number * width)
+            asked.cut += cut
+        return asked
+
+    def _channel(self, rows: Rows) -> Question:
+        """Each text after every class name; slots as for names."""
+        width = max(rows.ways)
+        asked = Question(Choices(), len(rows.texts) * width)
+        for row, text in enumerate(rows.texts):
+            shown = [Shown(each.text, in_words(each.answer)) for each in rows.before(row)]
+            for n, name in enumerate(rows.names[rows.task[row]]):
+                prompt, judged, cut = self._tokens.turned(text, in_words(name), shown)
+                asked.choices.add(prompt, [judged], rows.task[row], row * width + n)
+                asked.cut += cut
+        return asked
+
+    def _names(self, names: Sequence[str]) -> list[list[int]]:
+        """The tokens of a task's class names.
+
+        Raises:
+            InputError: a name without tokens, two names with the same.
+        """
+        answers = [self._tokens.answer(in_words(name)) for name in names]
+        seen: dict[tuple[int, ...], str] = {}
+        for name, answer in zip(names, answers, strict=True):
+            other = seen.setdefault(tuple(answer), name)
+            if other != name:
+                raise InputError(
+                    "two label names have the same tokens",
+                    where="the label names",
+                    got=f"{other!r} and {name!r}",
+                    needed="names that the model can tell apart",
+                    fix="give one of the classes another name in the data",
+                )
+        return answers
+
+
+def _empty(rows: Rows, task: int) -> Text:
+    """No text, or a pair of none where the task's rows are pairs."""
+    paired = any(second for (_, second), t in zip(rows.texts, rows.task, strict=True) if t == task)
+    return "", "" if paired else None
