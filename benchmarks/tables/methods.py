@@ -49,11 +49,6 @@ METHODS: dict[str, Method] = {
     CHOSEN: Method("the recipe"),
     "prototype-head": Method("the recipe with prototypes in the test", config=_then("prototypes"), of=CHOSEN),
     "labelled": Method("the recipe without unlabelled texts", unlabelled=False),
-    "labelled-slow": Method(
-        "the recipe without unlabelled texts, outer rate 2e-4",
-        config={"training": {"lr": 2e-4, "steps": 150}},
-        unlabelled=False,
-    ),
     "further": Method("the recipe with further labelled data sets", further=True),
     "episodic": Method(
         "episodic prototypes: 5 ways, own classes",
