@@ -12,6 +12,7 @@ from transformers.pytorch_utils import Conv1D
 
 from fewshot.errors import InputError, suggestion
 from fewshot.models.attention import packed_attention
+from fewshot.models.compute import Quantised
 from fewshot.models.shapes import PREFIX, SHAPES
 
 __all__ = ["MINILM", "Conv1D", "find_backbone", "load_backbone", "public_name"]
@@ -73,7 +74,11 @@ def _check_reachable(name: str, install: str | None) -> None:
 
 
 def load_backbone(
-    name: str, dtype: torch.dtype, device: torch.device | str = "cpu", kind: Kind = "states"
+    name: str,
+    dtype: torch.dtype,
+    device: torch.device | str = "cpu",
+    kind: Kind = "states",
+    quantised: Quantised = "none",
 ) -> tuple[transformers.PreTrainedModel, transformers.PreTrainedTokenizerBase]:
     """A frozen model in evaluation mode, and its tokenizer; no remote code is run.
 
@@ -83,7 +88,9 @@ def load_backbone(
         dtype: of the weights.
         device: where random weights are drawn; what is loaded comes to the host.
         kind: 'states' for a model that gives hidden states, 'causal' for one that scores the next token.
+        quantised: of the linear maps.
     """
+    few_bits = _few_bits(quantised, dtype, torch.device(device), name)
     if name.startswith(PREFIX):
         _, tokenizer = load_backbone(MINILM, dtype)
         return _random(name.removeprefix(PREFIX), dtype, torch.device(device), kind), tokenizer
@@ -91,7 +98,7 @@ def load_backbone(
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # one for each load, of milliseconds
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(path)
-        model = LOADERS[kind].from_pretrained(path, attn_implementation="eager", dtype=dtype)
+        model = LOADERS[kind].from_pretrained(path, attn_implementation="eager", dtype=dtype, **few_bits)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"the backbone {name!r} could not be loaded",
@@ -100,6 +107,37 @@ def load_backbone(
             needed=f"weights and a tokenizer that transformers' {LOADERS[kind].__name__} can read",
         ) from error
     return model.requires_grad_(False).eval(), tokenizer
+
+
+def _few_bits(quantised: Quantised, dtype: torch.dtype, device: torch.device, name: str) -> dict[str, Any]:
+    """What the loader is told.
+
+    Raises:
+        InputError: no bitsandbytes, random weights.
+    """
+    if quantised == "none":
+        return {}
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise InputError(
+            "weights of few bits need bitsandbytes",
+            where="model.compute.quantised",
+            got=quantised,
+            needed="the package bitsandbytes",
+            fix="python -m pip install bitsandbytes, or set model.compute.quantised to none",
+        )
+    if name.startswith(PREFIX):
+        raise InputError(
+            "random weights are not quantised",
+            where="model.compute.quantised",
+            got=f"{quantised} with {name}",
+            needed="a folder or a hub id",
+        )
+    kinds: dict[str, dict[str, Any]] = {
+        "8bit": {"load_in_8bit": True},
+        "4bit": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype},
+    }
+    config: Any = transformers.BitsAndBytesConfig
+    return {"quantization_config": config(**kinds[quantised]), "device_map": {"": device}}
 
 
 def _random(shape: str, dtype: torch.dtype, device: torch.device, kind: Kind) -> transformers.PreTrainedModel:

@@ -41,6 +41,9 @@ SWITCHES = (
 )
 
 
+Quantised = Literal["none", "8bit", "4bit"]
+
+
 @dataclass(frozen=True)
 class Compute:
     """Device, precision and attention of the backbone.
@@ -59,6 +62,9 @@ class Compute:
         threads: of torch's operators on a CPU, for the whole process; 'auto' takes what torch has. The last
             bits of products depend on it. No more than the machine has CPUs, so that what ran on a larger
             machine runs here.
+        quantised: keep the frozen weights in 8 or 4 bits (LLM.int8(); NF4 of QLoRA) by bitsandbytes; first
+            order only. Dettmers et al., NeurIPS 2022, https://arxiv.org/abs/2208.07339, and NeurIPS 2023,
+            https://arxiv.org/abs/2305.14314.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -68,9 +74,24 @@ class Compute:
     rows_at_once: int = 0
     emulate: bool = False
     threads: int | Literal["auto"] = "auto"
+    quantised: Quantised = "none"
 
     def __post_init__(self) -> None:
         require_at_least("model.compute", self, rows_at_once=0)
+        if self.quantised not in ("none", "8bit", "4bit"):
+            raise InputError(
+                "unknown setting",
+                where="model.compute.quantised",
+                got=repr(self.quantised),
+                needed="'none', '8bit' or '4bit'",
+            )
+        if self.quantised != "none" and (self.products == "onednn" or self.emulate):
+            raise InputError(
+                "quantised weights have products of their own",
+                where="model.compute.quantised",
+                got=f"{self.quantised} with products {self.products}, emulate {self.emulate}",
+                needed="products 'auto' or 'blas', and no emulation",
+            )
         if self.threads != "auto":
             require_at_least("model.compute", self, threads=1)
 
@@ -140,7 +161,7 @@ class Compute:
         Raises:
             InputError: oneDNN where torch was built without it.
         """
-        if self.chosen_device().type != "cpu":
+        if self.chosen_device().type != "cpu" or self.quantised != "none":
             return "blas"
         if self.products == "onednn" and not has_onednn():
             raise InputError(

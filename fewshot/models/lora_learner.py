@@ -50,7 +50,8 @@ class LoraLearner(Learner):
         self._threads = compute.set_threads()  # before anything is measured
         compute.set_determinism()
         self.dtype, self._attention_is_free = compute.chosen_dtype(), compute.attention == "auto"
-        model, self.tokenizer = load_backbone(backbone, self.dtype, compute.chosen_device(), kind)
+        device = compute.chosen_device()
+        model, self.tokenizer = load_backbone(backbone, self.dtype, device, kind, compute.quantised)
         self._emulates = compute.emulates()
         if self._emulates:
             nn.Module.to(model, torch.float32)
@@ -67,7 +68,7 @@ class LoraLearner(Learner):
         self.peft = self._lora.model
         self._backbone, self._compute = backbone, compute
         self.rows_at_once = compute.rows_at_once
-        self.to(compute.chosen_device())
+        self.to(device)
         self._body = Body(model, self._lora, compute.chosen_attention(), StateCache(cache))
 
     def text_inputs(self, batch: TaskBatch) -> TextInputs:
@@ -148,7 +149,9 @@ class LoraLearner(Learner):
         products = " weights in float32 products" if self._emulates else ""
         if self._products == "onednn" and (self._emulates or self.dtype == torch.float32):
             products += " by oneDNN"
-        where = f"backbone: {self.device.type}, {_name(self.dtype)}{products}, {self.attention} attention"
+        bits = "" if self._compute.quantised == "none" else f" with {self._compute.quantised} weights"
+        kept = f"{_name(self.dtype)}{bits}{products}"
+        where = f"backbone: {self.device.type}, {kept}, {self.attention} attention"
         blocks = f", frozen below layer {self._body.depth}: once a text" if self._body.depth else ""
         return "; ".join(filter(None, (where + blocks, self._body.note)))
 

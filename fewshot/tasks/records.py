@@ -67,12 +67,15 @@ class RecordTasks(TaskFamily):
         check_records(pool, shot, queries, shot + queries)
 
     def pools(self) -> Sequence[Pool]:
+        """One a task."""
         return pools_by_task(self._pool)
 
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
+        """Records of a task."""
         return self._of(*draw_records(self._pool, self._shot + self._queries, generator))
 
     def again(self, episode: Episode, generator: np.random.Generator) -> Episode:
+        """Of the same task."""
         own = self._pool.only([episode.source.removeprefix(f"{self._pool.name}/")])
         return self._of(*draw_records(own, self._shot + self._queries, generator))
 

@@ -1,0 +1,83 @@
+"""Frozen weights of 8 and of 4 bits: what is learned on them, and what is refused."""
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any, get_args
+
+import pytest
+import torch
+from conftest import CausalMaker
+
+from fewshot.algorithms.algorithm import ready
+from fewshot.algorithms.maml import MAML
+from fewshot.data.example import Example
+from fewshot.errors import InputError
+from fewshot.models.causal import LoraCausal
+from fewshot.models.compute import Compute, Quantised
+from fewshot.tasks.episode import Episode
+
+BITS = [each for each in get_args(Quantised) if each != "none"]
+RECORDS = Episode(
+    (Example("where is it", "in the kitchen"), Example("please", "yes")), (Example("something", "no"),), ()
+)
+
+
+def compute(bits: Any) -> Compute:
+    return Compute(dtype="float32", products="blas", quantised=bits)
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_the_base_is_quantised_and_what_is_learned_is_not(bits: str, make_causal: CausalMaker) -> None:
+    learner = make_causal(compute=compute(bits))
+    base = next(iter(learner._lora.layers.values())).base_layer.weight
+    assert base.dtype in (torch.int8, torch.uint8)
+    assert {value.dtype for value in learner.adapter().values()} == {torch.float32}
+    assert f"{bits} weights" in learner.note()
+    assert learner._body.packs
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_scores_and_gradients_are_close_to_those_of_whole_weights(
+    bits: str, make_causal: CausalMaker
+) -> None:
+    losses, gradients = [], []
+    for each in ("none", bits):
+        learner = make_causal(compute=compute(each))
+        support, query = ready(learner, [RECORDS])
+        algorithm = MAML(1, 2, 0.1)
+        algorithm.prepare(learner)
+        step = algorithm.meta_step(learner, support, query)
+        found = torch.autograd.grad(step.losses.sum(), list(learner.adapter().values()))
+        losses.append(step.losses)
+        gradients.append(torch.cat([each.flatten() for each in found]))
+    torch.testing.assert_close(*losses, rtol=0.05, atol=0)
+    assert torch.cosine_similarity(gradients[0], gradients[1], dim=0) > 0.9
+    assert not torch.equal(*gradients), "it is quantised"
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_second_order_is_refused(bits: str, make_causal: CausalMaker) -> None:
+    with pytest.raises(InputError, match="second order does not run on a quantised base"):
+        MAML(2, 2, 0.1).prepare(make_causal(compute=compute(bits)))
+
+
+def test_without_bitsandbytes_it_says_what_to_install(
+    causal_backbone: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+
+    def without(name: str, *more: Any) -> Any:
+        return None if name == "bitsandbytes" else found(name, *more)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
+    with pytest.raises(InputError, match="pip install bitsandbytes"):
+        LoraCausal(causal_backbone("llama"), compute=compute("4bit"))
+
+
+def test_what_does_not_go_together_is_refused() -> None:
+    with pytest.raises(InputError, match="'none', '8bit' or '4bit'"):
+        compute("2bit")
+    with pytest.raises(InputError, match="products of their own"):
+        Compute(quantised="8bit", products="onednn")
+    with pytest.raises(InputError, match="random weights are not quantised"):
+        LoraCausal("shape:llama-tiny", compute=compute("4bit"))
