@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.tables.cell import Cell
-from benchmarks.tables.measure import measure
+from benchmarks.tables.measure import Features, measure
 from benchmarks.tables.plans import TABLES
 from benchmarks.tables.render import render
 from benchmarks.tables.training import Effort, Trainings
@@ -75,13 +75,14 @@ def _cells(table: str, patterns: Sequence[str]) -> list[Cell]:
 
 def _run(cells: Sequence[Cell], folder: Path, effort: Effort, runs: Path, resume: bool) -> None:
     console, trainings = Console(stderr=True, highlight=False), Trainings(runs, effort, resume)
+    features = Features()
     todo = [c for c in cells if not (resume and c.is_done(folder, effort.quick, effort.episodes))]
     started = time.perf_counter()
     for number, cell in enumerate(todo):
         left = (time.perf_counter() - started) / number * (len(todo) - number) / 60 if number else None
         estimate = "" if left is None else f", about {left:.0f} minutes left"
         console.print(f"cell {number + 1} of {len(todo)}: {cell.name}{estimate}")
-        result = measure(cell, trainings, effort)
+        result = measure(cell, trainings, effort, features)
         write_json(cell.path(folder), result)
         console.print(f"  accuracy {result['accuracy']['mean']:.4f}")
 

@@ -14,25 +14,47 @@ from fewshot.algorithms.algorithms import BASELINES
 from fewshot.comparison import Contestant
 from fewshot.config import Parts, build, parse_values
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
+from fewshot.models.learner import Learner
+from fewshot.models.remembered import Remembered
 from fewshot.results import summarise
 
 EPISODES_SEED = 0
 REPORTED = ("accuracy", "precision", "recall", "f1")
 
 
-def measure(cell: Cell, trainings: Trainings, effort: Effort) -> dict[str, Any]:
+class Features:
+    """Features of texts, kept from a cell to the next as long as these have the same meta-parameters."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._known: Remembered | None = None
+
+    def of(self, cell: Cell, parts: Parts) -> Learner:
+        """The model of a cell, or one that has the same features and knows some of them already."""
+        method = EVERY[cell.method]
+        if not (parts.algorithm.shares_body and parts.model.has_space):
+            return parts.model
+        trained = None if method.baseline else (cell.corpus.name, method.of or cell.method, cell.seed)
+        if self._known is None or self._key != trained:
+            self._key, self._known = trained, Remembered(parts.model)
+        return self._known
+
+
+def measure(cell: Cell, trainings: Trainings, effort: Effort, features: Features) -> dict[str, Any]:
     """The content of a cell's file.
 
     Args:
         cell: what is measured.
         trainings: where its meta-parameters come from.
         effort: how much is spent.
+        features: what is known of texts already; only seconds depend on it.
     """
     baseline = EVERY[cell.method].baseline
     parts, cost = (_frozen(cell, baseline), None) if baseline else trainings.parts(cell)
     settings = Evaluation(cell.episodes(effort.episodes), EPISODES_SEED, curve=False)
     started = time.perf_counter()
-    results = evaluate(parts.family, parts.model, parts.algorithm, settings, cell.side, cell.name)
+    model = features.of(cell, parts)
+    results = evaluate(parts.family, model, parts.algorithm, settings, cell.side, cell.name)
     return {
         "schema": 1,
         "table": cell.table,

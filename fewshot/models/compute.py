@@ -220,10 +220,10 @@ def onednn_gain() -> float:
 
 
 @functools.cache
-def product_rate(device: torch.device) -> float:
-    """Operations per second of the best square float32 product, by any library; measured once."""
+def product_rate(device: torch.device, dtype: torch.dtype = torch.float32) -> float:
+    """Operations per second of the best square product, by any library; measured once."""
     sizes = SQUARES[device.type]
-    return max(2 * size**3 / min(_seconds(torch.float32, device, (size, size, size))) for size in sizes)
+    return max(2 * size**3 / min(_seconds(dtype, device, (size, size, size))) for size in sizes)
 
 
 def _seconds(dtype: torch.dtype, device: torch.device, shape: tuple[int, int, int]) -> list[float]:
