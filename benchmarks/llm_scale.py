@@ -75,8 +75,8 @@ def measured(case: Case) -> dict[str, Any]:
     compute = Compute(device=case.device, rows_at_once=case.rows_at_once if case.order == 1 else 0)
     lora = Lora(rank=case.rank, alpha=2 * case.rank, modules=("all-linear",), layers="all")
     learner = LoraCausal(
-        f"shape:{case.shape}", lora, max_length=case.length, max_new_tokens=2 * ANSWER, compute=compute
-    )
+        f"shape:{case.shape}", lora, max_length=case.length, max_new_tokens=1, compute=compute
+    )  # no room is kept for more than the answers need
     learner._prompts.end = learner.tokenizer.sep_token_id
     algorithm = MAML(case.order, case.inner_steps, 0.1, learn_inner_lr=False)
     algorithm.prepare(learner)

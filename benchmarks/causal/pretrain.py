@@ -27,7 +27,7 @@ from fewshot.files import whole, write_json
 from fewshot.run import check_free
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
-HELD_OUT = 50  # one in so many blocks tells the loss on what was not read
+HELD_OUT, MOST = 50, 256  # one in so many blocks, and no more, tells the loss on what was not read
 CURVE = "pretraining.json"  # in the folder: settings, losses, sources
 
 
@@ -87,8 +87,8 @@ def pretrain(texts: Sequence[str], recipe: Recipe, out: Path, about: dict[str, A
 
     tokenizer = _tokenizer(texts, recipe.vocabulary)
     blocks = _blocks(tokenizer, texts, recipe.length)
-    held = blocks[::HELD_OUT]
-    read = np.delete(blocks, np.s_[::HELD_OUT], axis=0)
+    held = blocks[::HELD_OUT][:MOST]
+    read = np.delete(blocks, np.s_[: len(held) * HELD_OUT : HELD_OUT], axis=0)
     if len(read) < recipe.batch:
         raise InputError(
             "too little text",

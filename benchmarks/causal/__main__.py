@@ -1,0 +1,113 @@
+"""A small language model on held-out tasks: how much does the meta-learned initialisation help?
+
+Without --backbone a Llama-shaped model is pretrained first, on the texts of data sets in the folder
+FEWSHOT_DATA (no labels, no outputs of tasks), and kept below runs/. One JSON a cell (problem, method); with
+--resume a cell that is there is not run again.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.causal import pretrain
+from benchmarks.causal.cells import FULL, QUICK, Effort, is_done, path_of, run_cell
+from benchmarks.causal.methods import METHODS, suits
+from benchmarks.causal.problems import PROBLEMS
+from benchmarks.causal.problems import QUICK as QUICK_PROBLEMS
+from benchmarks.causal.table import load, markdown
+from fewshot.errors import FewshotError, InputError, suggestion
+from fewshot.files import write_json
+from fewshot.models.compute import Compute
+
+RESULTS = Path(__file__).parents[1] / "results" / "causal"
+TEXTS = ("news20", "ag_news", "subj", "sst5", "trec", "hwu64", "clinic150", "fewrel")  # not BANKING77
+SMALL = ["--vocabulary", "4096", "--width", "192", "--layers", "4", "--batch", "16", "--steps", "300"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Pretrains where it is needed and runs the cells; exit codes as those of `fewshot`."""
+    given = _parser().parse_args(list(arguments))
+    folder = given.out or (Path("runs/causal-quick") if given.quick else RESULTS)
+    effort = QUICK if given.quick else FULL
+    try:
+        cells = _cells(given.problems or (QUICK_PROBLEMS if given.quick else ()), given.methods)
+        backbone = given.backbone or _pretrained(given.quick)
+        if given.resume:
+            cells = [cell for cell in cells if not is_done(path_of(folder, *cell), effort)]
+        _run(cells, folder, backbone, effort, Compute(device=given.device))
+        print(markdown(load(folder)))
+    except FewshotError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _pretrained(quick: bool) -> str:
+    """The folder of the small language model, which is made where it is not there.
+
+    Raises:
+        FewshotError: it could not be made.
+    """
+    folder = Path("runs/causal-lm-quick" if quick else "runs/causal-lm")
+    words = [*TEXTS, "--out", str(folder), *(SMALL if quick else [])]
+    if not folder.is_dir() and pretrain.main(words):
+        raise FewshotError("the language model could not be pretrained", where=folder)
+    return str(folder)
+
+
+def _run(
+    cells: Sequence[tuple[str, str]], folder: Path, backbone: str, effort: Effort, compute: Compute
+) -> None:
+    console, started = Console(stderr=True, highlight=False), time.perf_counter()
+    for number, (problem, method) in enumerate(cells):
+        left = (time.perf_counter() - started) / number * (len(cells) - number) / 60 if number else None
+        estimate = "" if left is None else f", about {left:.0f} minutes left"
+        console.print(f"cell {number + 1} of {len(cells)}: {problem}, {method}{estimate}")
+        quick = " --quick" if effort.quick else ""
+        command = f"python -m benchmarks.causal --problems {problem} --methods {method}{quick}"
+        result = run_cell(problem, method, backbone, effort, compute, command)
+        write_json(path_of(folder, problem, method), result)
+        console.print(f"  right {100 * result['accuracy']['mean']:.1f}%")
+
+
+def _cells(problems: Sequence[str], methods: Sequence[str]) -> list[tuple[str, str]]:
+    """The cells of a command line, in the order of the table.
+
+    Raises:
+        InputError: a name that is not known.
+    """
+    for what, names, known in (("problem", problems, PROBLEMS), ("method", methods, METHODS)):
+        for name in names:
+            if name not in known:
+                fix = suggestion(name, known)
+                raise InputError(f"unknown {what} {name!r}", where=f"--{what}s", fix=fix)
+    return [
+        (problem, method)
+        for problem in problems or PROBLEMS
+        for method in methods or METHODS
+        if suits(METHODS[method], PROBLEMS[problem])
+    ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.causal",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="a smaller model, two problems, 20 outer steps")
+    parser.add_argument("--backbone", help="a folder or hub id, instead of pretraining")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--out", type=Path, help="folder of the cells; by default causal in results/")
+    parser.add_argument("--problems", nargs="+", default=[], help=f"some of {', '.join(PROBLEMS)}")
+    parser.add_argument("--methods", nargs="+", default=[], help=f"some of {', '.join(METHODS)}")
+    parser.add_argument("--resume", action="store_true", help="leave out the cells that are there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,129 @@
+"""One cell: a method on a problem, trained where it is trained, tested, written down."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.causal.methods import LORA, METHODS, learner
+from benchmarks.causal.problems import PROBLEMS
+from benchmarks.machine import machine, provenance
+from fewshot.evaluation import Evaluation, TaskResult, evaluate
+from fewshot.models.compute import Compute
+from fewshot.outer import Training, Validation
+from fewshot.results import summarise
+from fewshot.training import Trainer
+
+SEED = 0
+TRAINING = Training(steps=200, meta_batch=4, lr=1e-3, seed=SEED)
+VALIDATION = Validation(every=50, episodes=40)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is spent on a cell.
+
+    Args:
+        quick: said in the result; such a result enters no table.
+        episodes: of the test side.
+        steps: outer steps.
+        validation: when what is kept is chosen.
+    """
+
+    quick: bool
+    episodes: int
+    steps: int
+    validation: Validation
+
+
+FULL = Effort(False, 100, TRAINING.steps, VALIDATION)
+QUICK = Effort(True, 20, 20, Validation(every=0))
+
+
+def path_of(folder: Path, problem: str, method: str) -> Path:
+    """Where the result of a cell lies."""
+    return folder / f"{problem}-{method}.json"
+
+
+def is_done(path: Path, effort: Effort) -> bool:
+    """Whether the result is there, of the same effort."""
+    if not path.is_file():
+        return False
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return bool(found["quick"] == effort.quick and found["episodes"] == effort.episodes)
+
+
+def run_cell(
+    problem: str, method: str, backbone: str, effort: Effort, compute: Compute, command: str
+) -> dict[str, Any]:
+    """Trains a method where it is trained, and adapts it to the test episodes.
+
+    Args:
+        problem: by name.
+        method: by name.
+        backbone: the language model.
+        effort: how much is spent.
+        compute: where and in what.
+        command: what repeats it.
+    """
+    about, how = PROBLEMS[problem], METHODS[method]
+    model, algorithm, family = learner(how, about, backbone, compute), how.algorithm(), about.family()
+    started, kept = time.perf_counter(), None
+    if algorithm.trainable:
+        training = replace(TRAINING, steps=effort.steps)
+        title = f"{problem}, {method}"
+        trainer = Trainer(
+            family, model, algorithm, training, effort.validation, Evaluation(episodes=1), title=title
+        )
+        kept = trainer.train()
+    else:
+        algorithm.prepare(model)
+    trained = time.perf_counter()
+    settings = Evaluation(effort.episodes, SEED, curve=False)
+    results = evaluate(family, model, algorithm, settings, title=f"{problem}, {method}: test")
+    return {
+        "schema": 1,
+        "quick": effort.quick,
+        "problem": problem,
+        "kind": about.kind,
+        "method": method,
+        "about": how.about,
+        "episodes": effort.episodes,
+        "seed": SEED,
+        **_scores(results),
+        "outer_steps": effort.steps if algorithm.trainable else 0,
+        "kept_step": kept.step if kept else None,
+        "validation_accuracy": kept.accuracy if kept else None,
+        "training_seconds": trained - started if algorithm.trainable else 0.0,
+        "lora": asdict(LORA),
+        "backbone": about_backbone(Path(backbone)),
+        "ran": model.note(),
+        "command": command,
+        **provenance(),
+        "machine": machine(model.device),
+    }
+
+
+def about_backbone(folder: Path) -> dict[str, Any]:
+    """What the curve of a model that was pretrained here says; else its name."""
+    path = folder / "pretraining.json"
+    if not path.is_file():
+        return {"name": folder.name}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    names = ("recipe", "parameters", "tokens", "held_out_loss", "sources", "commit")
+    return {"name": folder.name} | {name: found[name] for name in names if name in found}
+
+
+def _scores(results: Sequence[TaskResult]) -> dict[str, Any]:
+    """Statistics over the tasks, and the accuracy of every task, for paired differences."""
+    summary = summarise(results)
+    return {
+        **{name: summary[name] for name in ("accuracy", "recall", "f1")},
+        "generation": summary.get("generation"),
+        "answer_loss": summary["loss"],
+        "before": summary["before"]["accuracy"]["mean"],
+        "seconds_per_task": sum(result.seconds for result in results) / len(results),
+        "accuracies": [round(result.after.accuracy, 6) for result in results],
+    }

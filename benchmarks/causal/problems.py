@@ -1,0 +1,61 @@
+"""What language models are compared on: tasks of form, of knowledge, and classes asked by their names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from fewshot.data.reading import Reading
+from fewshot.data.split import ClassSplit
+from fewshot.tasks.family import TaskFamily
+from fewshot.tasks.nway import NWayKShot
+from fewshot.tasks.records import Records
+from fewshot.tasks.strings import StringTasks
+
+SHOT, QUERIES = 8, 8
+Kind = Literal["form", "knowledge", "classes"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A family whose test side has other tasks than its training side.
+
+    Args:
+        kind: what a task asks for.
+        about: for the table.
+        family: makes it; data sets are looked for in the folder FEWSHOT_DATA.
+        most: tokens of an answer.
+    """
+
+    kind: Kind
+    about: str
+    family: Callable[[], TaskFamily]
+    most: int = 24
+
+
+def _records(name: str, kinds: list[str] | None = None) -> Callable[[], TaskFamily]:
+    reading = Reading(only={"family": kinds}) if kinds else Reading()
+    return lambda: Records(name, SHOT, QUERIES, reading=reading)
+
+
+def _scan() -> TaskFamily:
+    return Records("gen_scan", SHOT, QUERIES, split=ClassSplit(fractions=(0.5, 0.25, 0.25)))
+
+
+def _intents() -> TaskFamily:
+    return NWayKShot("banking77", way=5, shot=5, queries=5, split=ClassSplit(fold="01"))
+
+
+PROBLEMS: dict[str, Problem] = {
+    "strings": Problem("form", "held-out pairs of order and form", lambda: StringTasks(SHOT, QUERIES)),
+    "inflection": Problem("form", "held-out languages", _records("gen_inflection"), 48),
+    "extractive": Problem(
+        "form", "held-out ways to pick a word", _records("gen_function_vectors", ["extractive"])
+    ),
+    "scan": Problem("form", "held-out splits of SCAN, which share one mapping", _scan, 256),
+    "relations": Problem("knowledge", "held-out relations", _records("gen_relations", ["factual"])),
+    "abstractive": Problem(
+        "knowledge", "held-out mappings of words", _records("gen_function_vectors", ["abstractive"])
+    ),
+    "banking77": Problem("classes", "held-out intents, 5-way 5-shot", _intents),
+}
+QUICK = ("strings", "banking77")

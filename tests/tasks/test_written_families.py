@@ -1,0 +1,75 @@
+"""Families whose answers are texts: what they draw."""
+
+import pytest
+from tasks.made import turns
+
+from fewshot.data.split import SIDES, ClassSplit
+from fewshot.errors import InputError
+from fewshot.tasks.dialogue import Dialogue, replies
+from fewshot.tasks.family import episodes
+from fewshot.tasks.strings import FORMS, ORDERS, TASKS, StringTasks, tasks_of
+
+HALVES = ClassSplit(fractions=(0.5, 0.25, 0.25))
+
+
+def test_held_out_string_tasks_are_made_of_known_parts() -> None:
+    sides = {side: set(tasks_of(side)) for side in SIDES}
+    assert set.union(*sides.values()) == set(TASKS)
+    assert sum(map(len, sides.values())) == len(TASKS), "no task on two sides"
+    assert {order for order, _ in sides["train"]} == set(ORDERS)
+    assert {form for _, form in sides["train"]} == set(FORMS)
+
+
+def test_a_string_task_is_one_rule() -> None:
+    for episode in episodes(StringTasks(3, 4), "test", 0, range(20)):
+        order, form = episode.source.removeprefix("strings/").rsplit(", ", 1)
+        for example in episode.support + episode.query:
+            assert example.label == FORMS[form](ORDERS[order](example.text.split()))
+        assert len({example.text for example in episode.support + episode.query}) == 7
+
+
+@pytest.mark.parametrize("sizes", [{"shot": 0}, {"queries": 101}])
+def test_sizes_out_of_range_are_refused(sizes: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="is out of range"):
+        StringTasks(**sizes)
+
+
+def test_a_reply_follows_the_turns_before_it() -> None:
+    said = [
+        {"label": who, "text": text, "conversation": talk}
+        for talk, who, text in (
+            ("1", "Ann", "hello"),
+            ("1", "Bo", "hi"),
+            ("1", "Ann", "how are you"),
+            ("1", "Bo", "fine"),
+            ("2", "Bo", "bye"),
+            ("2", "Ann", "so long"),
+        )
+    ]
+    found = [(each.text, each.label, each.text_pair) for each in replies(said, "conversation", 2)]
+    assert found == [
+        ("Ann: hello", "Bo", "hi"),
+        ("Ann: hello\nBo: hi", "Ann", "how are you"),
+        ("Bo: hi\nAnn: how are you", "Bo", "fine"),
+        ("Bo: bye", "Ann", "so long"),
+    ]
+
+
+def test_an_episode_is_of_one_speaker() -> None:
+    family = Dialogue(turns(), 3, 4, split=HALVES)
+    for episode in episodes(family, "test", 0, range(5)):
+        person = episode.source.split("/")[-1]
+        assert person.startswith("person")
+        assert not episode.classes
+        assert all("turn" in example.label for example in episode.support)
+
+
+def test_a_dialogue_without_context_or_speakers_is_refused() -> None:
+    from fewshot.data.find import Columns
+
+    with pytest.raises(InputError, match=r"family\.context is too small"):
+        Dialogue(turns(), context=0)
+    with pytest.raises(InputError, match="needs its speakers"):
+        Dialogue(turns(), columns=Columns(label=None))
+    with pytest.raises(InputError, match="conversations"):
+        Dialogue(turns(), conversation="conversations")

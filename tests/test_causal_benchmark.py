@@ -1,0 +1,85 @@
+"""The benchmark of language models, on a tiny one."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.causal import __main__ as benchmark
+from benchmarks.causal.cells import QUICK
+from benchmarks.causal.methods import METHODS, suits
+from benchmarks.causal.problems import PROBLEMS
+from benchmarks.causal.table import difference, load, markdown
+from benchmarks.readme import marks
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path, causal_backbone: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """Runs cells with two outer steps and three episodes; gives their folder."""
+    monkeypatch.setattr(benchmark, "QUICK", replace(QUICK, episodes=3, steps=2))
+    model = causal_backbone("llama")
+
+    def run(*words: str) -> Path:
+        given = ["--quick", "--backbone", model, "--out", str(tmp_path / "cells")]
+        assert benchmark.main([*given, *words]) == 0
+        return tmp_path / "cells"
+
+    return run
+
+
+def test_cells_are_written_once_and_make_a_table(
+    folder: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--problems", "strings", "--methods", "in-context", "fine-tune", "maml"]
+    rows = load(folder(*words))
+    assert [row["method"] for row in rows] == ["in-context", "fine-tune", "maml"]
+    assert all(len(row["accuracies"]) == row["episodes"] == 3 for row in rows)
+    assert all({"exact_match", "bleu"} <= set(row["generation"]) for row in rows)
+    assert [row["outer_steps"] for row in rows] == [0, 0, 2]
+    table = markdown(rows)
+    assert table.count("\n|") == 2 + len(rows)
+    assert f"| {METHODS['maml'].about} |" in table
+    assert table in capsys.readouterr().out
+    assert rows[2]["command"] == "python -m benchmarks.causal --problems strings --methods maml --quick"
+    monkeypatch.setattr(benchmark, "run_cell", lambda *_: pytest.fail("a cell that was there"))
+    folder(*words, "--resume")
+
+
+@pytest.mark.data
+def test_a_head_and_names_on_the_same_model(folder: Callable[..., Path], data_folder: Path) -> None:
+    rows = load(folder("--problems", "banking77", "--methods", "zero-shot", "head"))
+    assert [row["generation"] for row in rows] == [None, None]
+    assert rows[0]["before"] == rows[0]["accuracy"]["mean"], "nothing is adapted"
+
+
+def test_differences_are_of_the_same_episodes() -> None:
+    ours, theirs = {"accuracies": [0.5, 0.7, 0.9]}, {"accuracies": [0.3, 0.5, 0.7]}
+    assert difference(ours, theirs) == "+20.0 ± 0.0"
+
+
+def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert benchmark.main(["--problems", "string"]) == 2
+    assert "unknown problem 'string'" in capsys.readouterr().err
+    assert benchmark.main(["--methods", "mamml"]) == 2
+    assert "'maml'" in capsys.readouterr().err
+
+
+def test_methods_are_asked_what_they_can_do() -> None:
+    forms = [name for name, problem in PROBLEMS.items() if problem.kind == "form"]
+    assert len(forms) == 4
+    assert not any(suits(METHODS[name], PROBLEMS["strings"]) for name in ("head", "channel", "zero-shot"))
+    assert all(suits(method, PROBLEMS["banking77"]) for method in METHODS.values())
+
+
+def test_the_table_of_the_readme_is_that_of_the_cells() -> None:
+    results = Path(benchmark.RESULTS)
+    if not results.is_dir():
+        return
+    begin, end = marks("causal")
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert markdown(load(results)) in readme.split(begin)[1].split(end)[0]
+    assert not any(json.loads(path.read_text())["quick"] for path in results.glob("*.json"))
