@@ -23,11 +23,10 @@ REPORTED = ("accuracy", "precision", "recall", "f1")
 
 
 class Features:
-    """Features of texts, kept from a cell to the next as long as these have the same meta-parameters."""
+    """Features of texts, kept from cell to cell: under frozen weights, and under those of the last training."""
 
     def __init__(self) -> None:
-        self._key: object = None
-        self._known: Remembered | None = None
+        self._known: dict[object, Remembered] = {}
 
     def of(self, cell: Cell, parts: Parts) -> Learner:
         """The model of a cell, or one that has the same features and knows some of them already."""
@@ -35,9 +34,10 @@ class Features:
         if not (parts.algorithm.shares_body and parts.model.has_space):
             return parts.model
         trained = None if method.baseline else (cell.corpus.name, method.of or cell.method, cell.seed)
-        if self._known is None or self._key != trained:
-            self._key, self._known = trained, Remembered(parts.model)
-        return self._known
+        if trained not in self._known:
+            self._known = {None: self._known[None]} if None in self._known else {}
+            self._known[trained] = Remembered(parts.model)
+        return self._known[trained]
 
 
 def measure(cell: Cell, trainings: Trainings, effort: Effort, features: Features) -> dict[str, Any]:
