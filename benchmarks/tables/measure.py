@@ -23,7 +23,7 @@ REPORTED = ("accuracy", "precision", "recall", "f1")
 
 
 class Features:
-    """Features of texts, kept from cell to cell: under frozen weights, and under those of the last training."""
+    """Features of texts, kept from cell to cell: under frozen weights, and under the last training."""
 
     def __init__(self) -> None:
         self._known: dict[object, Remembered] = {}
