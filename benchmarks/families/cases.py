@@ -20,9 +20,11 @@ from fewshot.tasks.outofscope import OutOfScope
 from fewshot.tasks.pairs import TextPairs
 from fewshot.tasks.published import PublishedEpisodes
 from fewshot.tasks.records import Records
+from fewshot.tasks.strings import StringTasks
 from fewshot.tasks.variable import VariableWayShot
 from fewshot.tasks.views import Views
 
+NO_DATA = ("Dialogue",)  # families for a user's own files: no data set here is of their kind
 GENERATION = (
     "gen_babi",
     "gen_function_vectors",
@@ -67,6 +69,7 @@ def cases() -> list[Case]:
     sentiment = ["mr", "cr", "mpqa", "sst2"]
     found = [
         Case("Attributes", (), Attributes),
+        Case("StringTasks", (), StringTasks),
         *(Case("NWayKShot", (name,), partial(NWayKShot, name)) for name in ("banking77", "hwu64", "news20")),
         Case("NWayKShot", ("reuters",), lambda: NWayKShot("reuters")),
         Case("NWayKShot", ("fewrel",), lambda: NWayKShot("fewrel")),

@@ -45,6 +45,6 @@ def test_it_covers_the_truth_as_often_as_it_says() -> None:
 def test_six_hundred_tasks_take_milliseconds() -> None:
     values = np.random.default_rng(0).random(600).tolist()
     bootstrap_interval(values, 0)
-    started = time.perf_counter()
+    started = time.process_time()
     bootstrap_interval(values, 0)
-    assert time.perf_counter() - started < 0.3  # 0.02 s where this was written
+    assert time.process_time() - started < 0.3  # 0.02 s where this was written

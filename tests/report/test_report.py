@@ -351,7 +351,7 @@ def test_another_shape_is_one_message(file: str, old: str, new: str, cli: Cli, o
 def test_five_large_runs_are_quick_and_small(cli: Cli, tmp_path: Path) -> None:
     tasks = made.results(600, 0.85, queries=15, way=5, steps=6)
     runs = [made.write(tmp_path / f"run{n}", tasks, steps=3) for n in range(5)]
-    started = time.perf_counter()
+    started = time.process_time()
     text = page_of(cli, *runs)
-    assert time.perf_counter() - started < 10  # 2.5 s where this was written
+    assert time.process_time() - started < 10  # of this process alone; 2.5 s where this was written
     assert len(text.encode()) < 3_000_000
