@@ -13,8 +13,6 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu import BLEU, CHRF
 
 from fewshot.errors import InputError
 
@@ -54,6 +52,8 @@ def generation_scores(outputs: Sequence[str], references: Sequence[Sequence[str]
     Raises:
         InputError: no output, another number of references, an output without any.
     """
+    from sacrebleu import BLEU, CHRF  # here, not above, as in `_rouge`: they take seconds to import
+
     _check(outputs, references)
     pairs = list(zip(outputs, references, strict=True))
     rouge = np.mean([_rouge(output, own) for output, own in pairs], axis=0)
@@ -119,6 +119,8 @@ def _best(score: Callable[[str, str], float], output: str, references: Sequence[
 
 def _rouge(output: str, references: Sequence[str]) -> list[float]:
     """F-measures of the best reference, by kind; texts without Latin letters or digits have none."""
+    from rouge_score.rouge_scorer import RougeScorer
+
     found = RougeScorer(ROUGE).score_multi(references, output)
     return [float(found[kind].fmeasure) for kind in ROUGE]
 
