@@ -64,7 +64,7 @@ class LoraCausal(LoraLearner):
         scale: initial factor before the scores; meta-learned from there.
         max_length: tokens of a prompt with its answer; examples that are too many are left out, then a text
             that is too long is cut from the left.
-        max_new_tokens: tokens that are written at most, or as many as the longest right answer has.
+        max_new_tokens: tokens that are written at most, or as many as the right answer has.
         compute: device, precision and attention of the backbone.
         cache: how the frozen states of texts are kept between batches.
     """
@@ -177,8 +177,8 @@ class LoraCausal(LoraLearner):
     def write(self, stack: Stack, batch: TaskBatch) -> list[str]:
         """What is likeliest after each prompt, token by token, R texts."""
         inputs: Inputs = batch.inputs
-        most = max(self.max_new_tokens, int(inputs.lengths.max()))
-        task = batch.task.tolist()
+        # there is room for no more behind a prompt
+        most, task = inputs.lengths.clamp(min=self.max_new_tokens).tolist(), batch.task.tolist()
         written = self._decoder.write(stack, inputs.prompts, task, most, self.rows_at_once)
         return [self._prompts.text_of(tokens) for tokens in written]
 

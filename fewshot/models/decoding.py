@@ -21,6 +21,7 @@ class _Row:
 
     number: int
     task: int
+    most: int
     tokens: list[int]
 
 
@@ -38,7 +39,12 @@ class Decoder:
         self._body, self._next, self._end, self._pad = body, following, end, pad
 
     def write(
-        self, stack: Stack, prompts: Sequence[Sequence[int]], task: Sequence[int], most: int, at_once: int
+        self,
+        stack: Stack,
+        prompts: Sequence[Sequence[int]],
+        task: Sequence[int],
+        most: Sequence[int],
+        at_once: int,
     ) -> list[list[int]]:
         """The tokens after each prompt, up to the end, which is left out.
 
@@ -46,7 +52,7 @@ class Decoder:
             stack: of T tasks.
             prompts: token numbers of each of R rows.
             task: of each row.
-            most: tokens that are written at most.
+            most: tokens that are written at most, of each row.
             at_once: rows that are read at once; 0 for the decoder's own choice.
         """
         order = sorted(range(len(prompts)), key=lambda row: (task[row], len(prompts[row])))
@@ -54,17 +60,17 @@ class Decoder:
         found: dict[int, list[int]] = {}
         with torch.no_grad():
             for first in range(0, len(order), size):
-                rows = [_Row(number, task[number], []) for number in order[first : first + size]]
-                self._write(stack, rows, [prompts[row.number] for row in rows], most)
+                rows = [_Row(n, task[n], most[n], []) for n in order[first : first + size]]
+                self._write(stack, rows, [prompts[row.number] for row in rows])
                 found |= {row.number: [t for t in row.tokens if t != self._end] for row in rows}
         return [found[number] for number in range(len(prompts))]
 
-    def _write(self, stack: Stack, rows: Sequence[_Row], prompts: Sequence[Sequence[int]], most: int) -> None:
+    def _write(self, stack: Stack, rows: Sequence[_Row], prompts: Sequence[Sequence[int]]) -> None:
         """Adds to the tokens of rows that are in the order of their tasks."""
         ids, mask = self._padded(prompts)
         tasks = stack.tasks or rows[-1].task + 1
         writing, cache = list(rows), None
-        for _ in range(most):
+        while writing:
             positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
             segments = _segments(writing, ids.shape[1], tasks)
             states, cache = self._body.follow(stack, segments, ids, mask, positions, cache)
@@ -80,11 +86,10 @@ class Decoder:
                 ids, mask, writing = ids[kept], mask[kept], [writing[n] for n in going]
 
     def _goes_on(self, row: _Row, token: int) -> bool:
-        """Takes the token, unless the row has ended."""
-        if row.tokens and row.tokens[-1] == self._end:
-            return False
-        row.tokens.append(token)
-        return token != self._end
+        """Takes the token, unless the row has ended; whether another may follow."""
+        if len(row.tokens) < row.most and (not row.tokens or row.tokens[-1] != self._end):
+            row.tokens.append(token)
+        return len(row.tokens) < row.most and row.tokens[-1] != self._end
 
     def _padded(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Token numbers and mask, (R, L), filled up on the left."""

@@ -111,10 +111,10 @@ class PromptTokens:
         if not answer.strip() or not found:
             raise InputError(
                 "an answer without tokens",
-                where="the label names" if answer else "an empty label name",
+                where="a label name, or what is to be written",
                 got=repr(answer),
-                needed="a name that the tokenizer has tokens for",
-                fix="give the class another name in the data",
+                needed="words that the tokenizer has tokens for",
+                fix="give the class another name in the data, or leave the record out",
             )
         return found
 

@@ -101,7 +101,7 @@ class Episode:
             raise InputError(
                 "this episode has no classes: its labels are texts to be written",
                 where=f"source {self.source!r}",
-                needed="a model that writes, or a family of classes",
+                needed="a model that writes, or a family of classes; not both kinds of family together",
                 fix="choose LoraCausal as the model, or Matching on the same records",
             )
         number = {label: n for n, label in enumerate(self.classes)}

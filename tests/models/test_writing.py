@@ -50,16 +50,16 @@ def test_decoding_is_that_of_transformers_for_every_task_alone(
     fresh = {name: torch.zeros_like(value) for name, value in learner.adapter().items()}
     stack = Stack({name: torch.stack([value, fresh[name]]) for name, value in learner.adapter().items()})
     batch = placed(learner, rows((0, 1, 0)))
-    found = learner.write(stack, batch)
+    found, most = learner.write(stack, batch), batch.inputs.lengths.clamp(min=7).tolist()
     plain = CAUSAL.from_pretrained(causal_backbone(kind), dtype=torch.float32).eval()
-    for text, task, mine in zip(TEXTS, (0, 1, 0), found, strict=True):
+    for text, task, mine, count in zip(TEXTS, (0, 1, 0), found, most, strict=True):
         model = learner.peft if task == 0 else plain
         prompt = torch.tensor([ids(learner, f"{text}\nAnswer:")])
         written = model.generate(
             input_ids=prompt,
             attention_mask=torch.ones_like(prompt),
             do_sample=False,
-            max_new_tokens=max(7, batch.inputs.lengths.max().item()),
+            max_new_tokens=count,
             eos_token_id=learner.tokenizer.sep_token_id,
             pad_token_id=0,
         )[0, prompt.shape[1] :]
@@ -165,3 +165,16 @@ def test_an_encoder_says_that_it_cannot_write(make_learner: LearnerMaker) -> Non
         collate(learner, [RECORDS])
     with pytest.raises(InputError, match="this model cannot write"):
         learner.write(Stack({}), learner.batch(Rows.of(["a"])))
+
+
+def test_no_row_is_written_beyond_its_room(make_causal: CausalMaker) -> None:
+    """Positions are absolute in GPT-2: a prompt with what is written fits into the length."""
+    learner = make_causal("gpt2", max_new_tokens=2, max_length=16)
+    long = " ".join(f"word{n}" for n in range(20))
+    texts = [(long, None), ("short", None)]
+    batch = placed(learner, Rows(texts, [0, 0], [0, 0], [2], answers=["a", "b c d e f g"]))
+    written = learner._decoder.write(
+        learner.start_body(1), batch.inputs.prompts, [0, 0], [2, batch.inputs.lengths[1].item()], 0
+    )
+    assert [len(tokens) <= most for tokens, most in zip(written, (2, 7), strict=True)] == [True, True]
+    assert len(batch.inputs.prompts[0]) + 2 <= 16
