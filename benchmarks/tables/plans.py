@@ -15,8 +15,9 @@ SEEDS = (1, 2)  # beside 0
 CORE = ("prototypes", "ridge", CHOSEN)
 EVERYWHERE = (*CORE, "transductive")
 ON_ONE_FOLD = ("prototype-head", "labelled", "episodic", "multi-task", "r2d2")
-# few and long texts: no clusters of them, and slowly; by the validation classes of Reuters
-LONG_TEXTS: Config = {"meta_batch": 1, "steps": 100, "lr": 2e-4}
+# long texts: one episode a step; where they are few, no clusters of them, and slowly; by validation classes
+LONG_TEXTS: Config = {"meta_batch": 1, "steps": 100}
+FEW_TEXTS: Config = LONG_TEXTS | {"lr": 2e-4}
 INTENTS = ("banking77", "hwu64", "clinic150")
 NEWS = ("news20", "reuters")
 TEXTS = (
@@ -81,8 +82,10 @@ def intent() -> list[Cell]:
 def news() -> list[Cell]:
     """The class splits of Bao et al. 2020."""
     fold = "bao2020"
+    families = {source: _nway(source, 1, {"fold": fold}) for source in NEWS}
     corpora = [
-        Corpus(f"{source}-{fold}", _nway(source, 1, {"fold": fold}), training=LONG_TEXTS) for source in NEWS
+        Corpus(f"news20-{fold}", families["news20"], texts="news20", training=LONG_TEXTS),
+        Corpus(f"reuters-{fold}", families["reuters"], training=FEW_TEXTS),
     ]
     return [cell for corpus in corpora for cell in _classes("news", fold, corpus, ("prototype-head",))]
 
@@ -113,8 +116,8 @@ def cross() -> list[Cell]:
     cells = []
     for (kind, trained), (tested, *_) in product(GROUPS.items(), GROUPS.values()):
         own = trained[0]
-        long = LONG_TEXTS if kind == "news" else {}
-        corpus = Corpus(kind if trained[1:] else own, _nway(own, 1, _first(own)), trained[1:], training=long)
+        slow = FEW_TEXTS if kind == "news" else {}
+        corpus = Corpus(kind if trained[1:] else own, _nway(own, 1, _first(own)), trained[1:], training=slow)
         methods = CORE if tested == own else (CHOSEN,)
         family = _nway(tested, 1, _first(tested))
         cells += [Cell("cross", f"{kind}-to-{tested}", "1", 5, 1, family, corpus, name) for name in methods]
