@@ -17,7 +17,7 @@ EVERYWHERE = (*CORE, "transductive")
 ON_ONE_FOLD = ("prototype-head", "labelled", "episodic", "multi-task", "r2d2")
 # long texts: one episode a step; where they are few, no clusters of them, and slowly; by validation classes
 LONG_TEXTS: Config = {"meta_batch": 1, "steps": 100}
-FEW_TEXTS: Config = LONG_TEXTS | {"lr": 2e-4}
+FEW_TEXTS: Config = {**LONG_TEXTS, "lr": 2e-4}
 INTENTS = ("banking77", "hwu64", "clinic150")
 NEWS = ("news20", "reuters")
 TEXTS = (
