@@ -10,7 +10,8 @@ from conftest import LearnerMaker, attribute_episodes
 from torch import Tensor
 
 from fewshot.algorithms.algorithm import Algorithm, ready
-from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
+from fewshot.algorithms.algorithms import ALGORITHMS as KNOWN
+from fewshot.algorithms.algorithms import BASELINES, IN_PROMPTS
 from fewshot.algorithms.maml import MAML
 from fewshot.chunks import Chunks
 from fewshot.data.example import Example
@@ -28,7 +29,10 @@ from fewshot.testing import CONTRACT
 from fewshot.training import Trainer
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
-EVERY: dict[str, Callable[[], Algorithm]] = {**ALGORITHMS, **BASELINES}
+ALGORITHMS = {name: made for name, made in KNOWN.items() if name not in IN_PROMPTS}
+EVERY: dict[str, Callable[[], Algorithm]] = ALGORITHMS | {
+    name: made for name, made in BASELINES.items() if name not in IN_PROMPTS
+}
 CUDA = torch.device("cuda:0")
 FAMILY = Attributes(way=3, shot=2, queries=2, mentions=3)
 FLOATS = 50_000_000  # 200 MB

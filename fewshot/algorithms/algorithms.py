@@ -52,3 +52,6 @@ BASELINES: dict[str, Callable[[], Algorithm]] = {
     "in-context": InContext,
     "in-context-channel": partial(InContext, channel=True),
 }
+
+# those of both that put the support set into a prompt: for language models alone
+IN_PROMPTS = frozenset({"MetaICL", "InContextMAML", "in-context", "in-context-channel"})

@@ -357,8 +357,10 @@ def test_multi_task_training_learns_its_classes_and_keeps_no_vectors(tmp_path: P
 
 
 def test_multi_task_training_needs_the_classes() -> None:
+    algorithm = MultiTask()
+    algorithm.meet({})
     with pytest.raises(InputError, match="needs to know all classes"):
-        MultiTask().meet({})
+        algorithm.prepare(small_lstm())
 
 
 @pytest.mark.parametrize(
