@@ -130,15 +130,15 @@ def summarise(
         "variance": _variance(results),
         "episodes_needed": {str(half): repeats * episodes_needed(std, half) for half in HALF_WIDTHS},
         **({"auroc": over_tasks(rejected)} if rejected else {}),
-        **_generation_summary(results),
+        **_generation_summary(results, repeats),
     }
 
 
-def _generation_summary(results: Sequence[TaskResult]) -> Row:
+def _generation_summary(results: Sequence[TaskResult], repeats: int) -> Row:
     """The scores of what was written, over the tasks."""
     found = [each for result in results if (each := _generation(result))]
     return (
-        {"generation": {name: over_tasks([each[name] for each in found]) for name in found[0]}}
+        {"generation": {name: over_tasks([row[name] for row in found], False, repeats) for name in found[0]}}
         if found
         else {}
     )

@@ -90,6 +90,12 @@ class InContext(Algorithm):
         Raises:
             InputError: channel scores of texts to be written.
         """
+        self._check(support)
+        with torch.no_grad():
+            body = self.body(learner, support.tasks)
+        return Reader(learner, body, examples(support), self.channel)
+
+    def _check(self, support: TaskBatch) -> None:
         if self.channel and support.written:
             raise InputError(
                 "channel scores choose among answers, and cannot write one",
@@ -97,9 +103,6 @@ class InContext(Algorithm):
                 got="a family whose answers are texts",
                 needed="a family of classes, or no channel",
             )
-        with torch.no_grad():
-            body = self.body(learner, support.tasks)
-        return Reader(learner, body, examples(support), self.channel)
 
 
 class MetaICL(InContext):
@@ -116,7 +119,12 @@ class MetaICL(InContext):
         return learner.start_body(tasks)
 
     def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
-        """Query losses after the support set was read."""
+        """Query losses after the support set was read.
+
+        Raises:
+            InputError: channel scores of texts to be written.
+        """
+        self._check(support)
         body = self.body(learner, support.tasks)
         asked = Reader(learner, body, examples(support), self.channel).asked(query)
         scores = learner.logits(body, asked)

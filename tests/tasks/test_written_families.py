@@ -20,6 +20,12 @@ def test_held_out_string_tasks_are_made_of_known_parts() -> None:
     assert {form for _, form in sides["train"]} == set(FORMS)
 
 
+def test_no_two_string_tasks_do_the_same() -> None:
+    words = ["one", "two", "three", "four"]
+    done = {task: tuple(FORMS[task[1]](ORDERS[task[0]](words[:n])) for n in (3, 4)) for task in TASKS}
+    assert len(set(done.values())) == len(TASKS)
+
+
 def test_a_string_task_is_one_rule() -> None:
     for episode in episodes(StringTasks(3, 4), "test", 0, range(20)):
         order, form = episode.source.removeprefix("strings/").rsplit(", ", 1)
