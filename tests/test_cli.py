@@ -374,8 +374,8 @@ def test_an_unknown_algorithm_is_named_with_the_nearest_one(cli: Cli, tmp_path: 
         2,
         "error: unknown algorithm 'ProtoMALM'\n"
         "  where:  --algorithm\n"
-        "  needed: ANIL, BOIL, IMAML, InContextMAML, MAML, MAMLAdam, MAMLPlusPlus, MetaCurvature, and 7 more, "
-        "or the import path of a class\n"
+        "  needed: ANIL, BOIL, IMAML, InContextMAML, MAML, MAMLAdam, MAMLPlusPlus, MetaCurvature, and 7 "
+        "more, or the import path of a class\n"
         "  do:     did you mean 'ProtoMAML'?\n",
     )
     assert not (tmp_path / "run").exists()
