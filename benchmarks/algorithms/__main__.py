@@ -13,10 +13,11 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.algorithms.cells import FULL, QUICK, Effort, is_done, path_of, run_cell
+from benchmarks.algorithms.cells import FULL, QUICK, Effort, path_of, run_cell
 from benchmarks.algorithms.members import MEMBERS
 from benchmarks.algorithms.problems import Problem, problems
 from benchmarks.algorithms.table import console_tables, load
+from benchmarks.cells import is_done
 from fewshot.errors import FewshotError, InputError, suggestion
 from fewshot.files import write_json
 from fewshot.models.compute import Compute
@@ -43,7 +44,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         cells = _chosen(problems(given.quick), given.problems, given.members)
         if given.resume:
-            cells = [cell for cell in cells if not is_done(path_of(folder, *cell), effort)]
+            cells = [
+                cell for cell in cells if not is_done(path_of(folder, *cell), effort.quick, effort.episodes)
+            ]
         _run(cells, folder, effort, Compute(device=given.device), console)
         for table in console_tables(load(folder)):
             Console(width=max(Console().width, 110)).print(table)

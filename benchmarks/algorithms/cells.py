@@ -1,6 +1,5 @@
 """One cell: a member on a problem, trained, tested, written down."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -46,14 +45,6 @@ FULL, QUICK = Effort(False, 150, None), Effort(True, 40, 20)
 def path_of(folder: Path, problem: Problem, member: str) -> Path:
     """Where the result of a cell lies."""
     return folder / f"{problem.name}-{member.lower().replace(', ', '-').replace(' ', '-')}.json"
-
-
-def is_done(path: Path, effort: Effort) -> bool:
-    """Whether the result is there, of the same effort."""
-    if not path.is_file():
-        return False
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return bool(found["quick"] == effort.quick and found["episodes"] == effort.episodes)
 
 
 def run_cell(

@@ -14,11 +14,12 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.causal import pretrain
-from benchmarks.causal.cells import FULL, QUICK, Effort, is_done, path_of, run_cell
+from benchmarks.causal.cells import FULL, QUICK, Effort, path_of, run_cell
 from benchmarks.causal.methods import METHODS, suits
 from benchmarks.causal.problems import PROBLEMS
 from benchmarks.causal.problems import QUICK as QUICK_PROBLEMS
 from benchmarks.causal.table import load, markdown
+from benchmarks.cells import is_done
 from fewshot.errors import FewshotError, InputError, suggestion
 from fewshot.files import write_json
 from fewshot.models.compute import Compute
@@ -37,7 +38,9 @@ def main(arguments: Sequence[str]) -> int:
         cells = _cells(given.problems or (QUICK_PROBLEMS if given.quick else ()), given.methods)
         backbone = given.backbone or _pretrained(given.quick)
         if given.resume:
-            cells = [cell for cell in cells if not is_done(path_of(folder, *cell), effort)]
+            cells = [
+                cell for cell in cells if not is_done(path_of(folder, *cell), effort.quick, effort.episodes)
+            ]
         _run(cells, folder, backbone, effort, Compute(device=given.device))
         print(markdown(load(folder)))
     except FewshotError as error:

@@ -47,14 +47,6 @@ def path_of(folder: Path, problem: str, method: str) -> Path:
     return folder / f"{problem}-{method}.json"
 
 
-def is_done(path: Path, effort: Effort) -> bool:
-    """Whether the result is there, of the same effort."""
-    if not path.is_file():
-        return False
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return bool(found["quick"] == effort.quick and found["episodes"] == effort.episodes)
-
-
 def run_cell(
     problem: str, method: str, backbone: str, effort: Effort, compute: Compute, command: str
 ) -> dict[str, Any]:

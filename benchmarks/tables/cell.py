@@ -1,10 +1,11 @@
 """What a table is made of: cells, and the trainings that they share."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from benchmarks.cells import is_done
 
 Config = Mapping[str, Any]  # in the form of `config.yaml`, or a part of it
 
@@ -73,8 +74,4 @@ class Cell:
 
     def is_done(self, folder: Path, quick: bool, episodes: int) -> bool:
         """Whether its result is there, of the same effort."""
-        path = self.path(folder)
-        if not path.is_file():
-            return False
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return bool(found["quick"] == quick and found["episodes"] == self.episodes(episodes))
+        return is_done(self.path(folder), quick, self.episodes(episodes))

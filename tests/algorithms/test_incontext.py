@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from conftest import CausalMaker, LearnerMaker, attribute_episodes
+from conftest import CausalMaker, LearnerMaker
 
 from fewshot.algorithms.algorithm import Algorithm, ready
 from fewshot.algorithms.finetune import FineTune
@@ -16,12 +16,11 @@ from fewshot.data.example import Example
 from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, evaluate
 from fewshot.models.stack import Stack
-from fewshot.outer import Training, Validation
 from fewshot.results import output_rows, summarise, task_rows
 from fewshot.tasks.episode import Episode
+from fewshot.tasks.family import episodes
 from fewshot.tasks.strings import StringTasks
 from fewshot.testing import CONTRACT
-from fewshot.training import Trainer
 
 METHODS: dict[str, Callable[[], Algorithm]] = {
     "in-context": InContext,
@@ -134,19 +133,19 @@ def test_each_support_example_stands_behind_the_others(make_causal: CausalMaker)
     assert [each.answer for each in examples(support)[0]] == ["colour", "animal"]
 
 
-def test_in_context_training_learns_from_the_examples(make_causal: CausalMaker) -> None:
-    """Queries that repeat the support set are answered by looking them up; training makes that likelier."""
-    learner = make_causal()
-    algorithm = MetaICL()
-    trainer = Trainer(
-        StringTasks(2, 2), learner, algorithm, Training(6, 2, 1e-2), Validation(every=0), Evaluation(2)
-    )
-    before = {name: value.clone() for name, value in learner.adapter().items()}
-    support, query = ready(learner, [next(iter(attribute_episodes(1)))])
-    first = learner.losses(algorithm.adapt(learner, support)(query), query).sum()
-    trainer.fit()
-    assert any(not torch.equal(value, learner.adapter()[name]) for name, value in before.items())
-    assert torch.isfinite(first)
+def test_in_context_training_makes_right_answers_likelier(make_causal: CausalMaker) -> None:
+    learner, algorithm = make_causal(), MetaICL()
+    algorithm.prepare(learner)
+    support, query = ready(learner, list(episodes(StringTasks(2, 2), "train", 0, range(2))))
+    optimiser = torch.optim.Adam(list(learner.adapter().values()), lr=0.01)
+    losses = []
+    for _ in range(10):
+        optimiser.zero_grad()
+        step = algorithm.meta_step(learner, support, query)
+        torch.autograd.backward(step.losses.sum())
+        optimiser.step()
+        losses.append(step.losses.mean().item())
+    assert losses[-1] < 0.9 * losses[0]
 
 
 def test_in_context_methods_need_a_language_model(make_learner: LearnerMaker) -> None:

@@ -176,5 +176,5 @@ def test_no_row_is_written_beyond_its_room(make_causal: CausalMaker) -> None:
     written = learner._decoder.write(
         learner.start_body(1), batch.inputs.prompts, [0, 0], [2, batch.inputs.lengths[1].item()], 0
     )
-    assert [len(tokens) <= most for tokens, most in zip(written, (2, 7), strict=True)] == [True, True]
+    assert all(len(tokens) <= most for tokens, most in zip(written, (2, 7), strict=True))
     assert len(batch.inputs.prompts[0]) + 2 <= 16
