@@ -10,7 +10,7 @@ from benchmarks.causal import __main__ as benchmark
 from benchmarks.causal.cells import QUICK
 from benchmarks.causal.methods import METHODS, suits
 from benchmarks.causal.problems import PROBLEMS
-from benchmarks.causal.table import difference, load, markdown
+from benchmarks.causal.table import _reference, difference, load, markdown
 from benchmarks.readme import marks
 
 
@@ -43,9 +43,31 @@ def test_cells_are_written_once_and_make_a_table(
     assert table.count("\n|") == 2 + len(rows)
     assert f"| {METHODS['maml'].about} |" in table
     assert table in capsys.readouterr().out
-    assert rows[2]["command"] == "python -m benchmarks.causal --problems strings --methods maml --quick"
+    command = "python -m benchmarks.causal --problems strings --methods maml --quick --backbone "
+    assert rows[2]["command"].startswith(command)
     monkeypatch.setattr(benchmark, "run_cell", lambda *_: pytest.fail("a cell that was there"))
     folder(*words, "--resume")
+    ran: list[str] = []
+
+    def watched(problem: str, method: str, *rest: object) -> dict[str, object]:
+        ran.append(method)
+        return rows[2]
+
+    monkeypatch.setattr(benchmark, "run_cell", watched)
+    folder(*words, "--resume", "--steps", "3")
+    assert ran == ["maml"], "only what is trained depends on the outer steps"
+
+
+def test_no_outer_steps_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert benchmark.main(["--steps", "0"]) == 2
+    assert "--steps is too small" in capsys.readouterr().err
+
+
+def test_rows_of_other_models_are_not_compared() -> None:
+    ours = {"method": "maml", "backbone": {"name": "a"}}
+    theirs = {"method": "fine-tune", "backbone": {"name": "b"}}
+    assert _reference(ours, [ours, theirs]) is ours
+    assert _reference(theirs, [ours, theirs]) is None
 
 
 @pytest.mark.data

@@ -9,39 +9,40 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.causal import pretrain
-from benchmarks.causal.cells import FULL, QUICK, Effort, path_of, run_cell
+from benchmarks.causal.cells import FULL, QUICK, Effort, is_there, path_of, run_cell
 from benchmarks.causal.methods import METHODS, suits
 from benchmarks.causal.problems import PROBLEMS
 from benchmarks.causal.problems import QUICK as QUICK_PROBLEMS
 from benchmarks.causal.table import load, markdown
-from benchmarks.cells import is_done
 from fewshot.errors import FewshotError, InputError, suggestion
 from fewshot.files import write_json
 from fewshot.models.compute import Compute
 
 RESULTS = Path(__file__).parents[1] / "results" / "causal"
-TEXTS = ("news20", "ag_news", "subj", "sst5", "trec", "hwu64", "clinic150", "fewrel")  # not BANKING77
-SMALL = ["--vocabulary", "4096", "--width", "192", "--layers", "4", "--batch", "16", "--steps", "300"]
+TEXTS = (
+    *("news20", "ag_news", "reuters", "arsc", "mr", "subj", "sst5", "trec", "hwu64", "clinic150", "fewrel"),
+    "fewrel_domains",
+)  # not BANKING77
+SMALL = ["--vocabulary", "4096", "--width", "192", "--layers", "4", "--length", "256", "--steps", "300"]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Pretrains where it is needed and runs the cells; exit codes as those of `fewshot`."""
     given = _parser().parse_args(list(arguments))
     folder = given.out or (Path("runs/causal-quick") if given.quick else RESULTS)
-    effort = QUICK if given.quick else FULL
     try:
+        effort = _effort(given)
         cells = _cells(given.problems or (QUICK_PROBLEMS if given.quick else ()), given.methods)
         backbone = given.backbone or _pretrained(given.quick)
         if given.resume:
-            cells = [
-                cell for cell in cells if not is_done(path_of(folder, *cell), effort.quick, effort.episodes)
-            ]
-        _run(cells, folder, backbone, effort, Compute(device=given.device))
+            cells = [cell for cell in cells if not is_there(folder, *cell, backbone, effort)]
+        _run(cells, folder, backbone, effort, Compute(device=given.device), _options(given))
         print(markdown(load(folder)))
     except FewshotError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -63,18 +64,44 @@ def _pretrained(quick: bool) -> str:
 
 
 def _run(
-    cells: Sequence[tuple[str, str]], folder: Path, backbone: str, effort: Effort, compute: Compute
+    cells: Sequence[tuple[str, str]],
+    folder: Path,
+    backbone: str,
+    effort: Effort,
+    compute: Compute,
+    options: str,
 ) -> None:
     console, started = Console(stderr=True, highlight=False), time.perf_counter()
     for number, (problem, method) in enumerate(cells):
         left = (time.perf_counter() - started) / number * (len(cells) - number) / 60 if number else None
         estimate = "" if left is None else f", about {left:.0f} minutes left"
         console.print(f"cell {number + 1} of {len(cells)}: {problem}, {method}{estimate}")
-        quick = " --quick" if effort.quick else ""
-        command = f"python -m benchmarks.causal --problems {problem} --methods {method}{quick}"
+        command = f"python -m benchmarks.causal --problems {problem} --methods {method}{options}"
         result = run_cell(problem, method, backbone, effort, compute, command)
         write_json(path_of(folder, problem, method), result)
         console.print(f"  right {100 * result['accuracy']['mean']:.1f}%")
+
+
+def _effort(given: argparse.Namespace) -> Effort:
+    """What is spent, as the options say.
+
+    Raises:
+        InputError: no outer step.
+    """
+    effort = QUICK if given.quick else FULL
+    steps = effort.steps if given.steps is None else given.steps
+    if steps < 1:
+        raise InputError("--steps is too small", got=steps, needed="1 or more")
+    return replace(effort, steps=steps)
+
+
+def _options(given: argparse.Namespace) -> str:
+    """The options that a cell's result depends on, as they were given."""
+    said = {"quick": given.quick, "steps": given.steps, "backbone": given.backbone}
+    said["device"] = given.device if given.device != "auto" else None
+    return "".join(
+        f" --{name}" + ("" if value is True else f" {value}") for name, value in said.items() if value
+    )
 
 
 def _cells(problems: Sequence[str], methods: Sequence[str]) -> list[tuple[str, str]]:
@@ -108,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="folder of the cells; by default causal in results/")
     parser.add_argument("--problems", nargs="+", default=[], help=f"some of {', '.join(PROBLEMS)}")
     parser.add_argument("--methods", nargs="+", default=[], help=f"some of {', '.join(METHODS)}")
+    parser.add_argument("--steps", type=int, help=f"outer steps of a training; {FULL.steps} by default")
     parser.add_argument("--resume", action="store_true", help="leave out the cells that are there")
     return parser
 

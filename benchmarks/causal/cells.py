@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.causal.methods import LORA, METHODS, learner
 from benchmarks.causal.problems import PROBLEMS
+from benchmarks.cells import is_done
 from benchmarks.machine import machine, provenance
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
 from fewshot.models.compute import Compute
@@ -45,6 +46,16 @@ QUICK = Effort(True, 20, 20, Validation(every=0))
 def path_of(folder: Path, problem: str, method: str) -> Path:
     """Where the result of a cell lies."""
     return folder / f"{problem}-{method}.json"
+
+
+def is_there(folder: Path, problem: str, method: str, backbone: str, effort: Effort) -> bool:
+    """Whether the result of a cell is there, of the same effort on the same language model."""
+    path = path_of(folder, problem, method)
+    if not is_done(path, effort.quick, effort.episodes):
+        return False
+    found = json.loads(path.read_text(encoding="utf-8"))
+    same: bool = found["backbone"] == about_backbone(Path(backbone))
+    return same and found["outer_steps"] in (0, effort.steps)
 
 
 def run_cell(

@@ -15,8 +15,10 @@ from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
 from fewshot.models.lora_settings import Lora
+from fewshot.models.prompts import Prompt
 
 LORA = Lora(rank=16, alpha=32, modules=("all-linear",), layers="all")
+PROMPT = Prompt("Input: {text}\nOutput:")  # a word of the input has a space before it, as in the output
 LENGTH = 512  # tokens of a prompt with its examples and its answer
 
 
@@ -59,4 +61,4 @@ def learner(method: Method, problem: Problem, backbone: str, compute: Compute) -
     """The language model of a cell with a fresh adapter."""
     if method.head:
         return LoraEncoder(backbone, LORA, max_length=LENGTH, compute=compute)
-    return LoraCausal(backbone, LORA, max_length=LENGTH, max_new_tokens=problem.most, compute=compute)
+    return LoraCausal(backbone, LORA, PROMPT, max_length=LENGTH, max_new_tokens=problem.most, compute=compute)

@@ -51,8 +51,8 @@ class Recipe:
     width: int = 256
     layers: int = 6
     heads: int = 4
-    length: int = 128
-    batch: int = 32
+    length: int = 512
+    batch: int = 8
     steps: int = 1500
     lr: float = 1e-3
     seed: int = 0

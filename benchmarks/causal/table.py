@@ -29,10 +29,15 @@ def markdown(rows: Sequence[Row]) -> str:
     parts = []
     for name, group in groupby(rows, key=lambda row: str(row["problem"])):
         own = list(group)
-        reference = next((row for row in own if row["method"] == REFERENCE), None)
         title = f"*{name}* ({PROBLEMS[name].kind}: {PROBLEMS[name].about})"
-        parts += [title, "\n".join([HEADER, RULE, *(_line(row, reference) for row in own)])]
+        parts += [title, "\n".join([HEADER, RULE, *(_line(row, _reference(row, own)) for row in own)])]
     return "\n\n".join([*parts, note(rows)])
+
+
+def _reference(row: Row, rows: Sequence[Row]) -> Row | None:
+    """What a row is compared with: of the same language model."""
+    same = (each for each in rows if each["backbone"] == row["backbone"])
+    return next((each for each in same if each["method"] == REFERENCE), None)
 
 
 def _line(row: Row, reference: Row | None) -> str:

@@ -46,12 +46,6 @@ class Prompt:
         """What is read before a text that is judged after a class name, and that text."""
         return name + "\n", "\n".join(filter(None, text))
 
-    def example(self, shown: Shown, channel: bool) -> str:
-        """An example with its answer, as plain text."""
-        if channel:
-            return "".join(self.turned(shown.text, shown.answer))
-        return self.filled(shown.text) + self.before_answer + shown.answer
-
 
 def _check(template: str, name: str, wanted: Sequence[str]) -> None:
     try:
@@ -141,16 +135,25 @@ class PromptTokens:
         """Token numbers of a class name, of the text that is judged after it, and whether something was cut.
 
         A text has half of the length at most, its end; of the examples as many as there is room for.
+
+        Raises:
+            InputError: a name that leaves no room.
         """
         before, after = self._prompt.turned(text, name)
-        answer = self._ids(after)
+        examples = [self._ids("".join(self._prompt.turned(each.text, each.answer)) + APART) for each in shown]
+        read, answer = self._ids(before), self._ids(after)
         judged = answer[-self._max_length // 2 :]
-        for first in range(len(shown) + 1):
-            examples = [self._prompt.example(each, channel=True) for each in shown[first:]]
-            found = self._begin + self._ids(APART.join([*examples, before]))
-            if len(found) + len(judged) <= self._max_length:
-                break
-        return found, judged, first > 0 or judged != answer
+        most = self._max_length - len(self._begin) - len(read) - len(judged)
+        if most < 0:
+            raise InputError(
+                "a class name leaves no room for the text",
+                where="a label name",
+                got=f"{name!r}, {len(read)} tokens",
+                needed=f"fewer than half of model.max_length, which is {self._max_length}",
+            )
+        kept = _last(examples, most)
+        found = [*self._begin, *(token for each in kept for token in each), *read]
+        return found, judged, len(kept) < len(shown) or judged != answer
 
     def prompt(self, text: Text, room: int, shown: Sequence[Shown] = ()) -> tuple[list[int], bool]:
         """Token numbers of a prompt, and whether something was too long: examples, then the text itself.
@@ -189,12 +192,23 @@ class PromptTokens:
     def _whole(self, text: Text, shown: Sequence[Shown] = ()) -> list[int]:
         filled = self._prompt.filled(text)
         if self._prompt.chat:
-            said = [turn for each in shown for turn in _turns(self._prompt.filled(each.text), each.answer)]
-            said += _turns(filled)
+            said = [turn for each in shown for turn in self._turns(each)]
+            said.append({"role": "user", "content": filled})
             filled = self._tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
             return self._ids(filled)
-        examples = [self._prompt.example(each, channel=False) for each in shown]
-        return self._begin + self._ids(APART.join([*examples, filled]))
+        examples = [token for each in shown for token in self._example(each)]
+        return [*self._begin, *examples, *self._ids(filled)]
+
+    def _example(self, shown: Shown) -> list[int]:
+        """An example: the prompt, then the tokens that its answer is scored by, with the end behind them."""
+        end = [] if self.end is None else [self.end]  # else the model cannot see where an answer stops
+        read = self._ids(self._prompt.filled(shown.text))
+        return [*read, *self.answer(shown.answer), *end, *self._ids(APART)]
+
+    def _turns(self, shown: Shown) -> list[dict[str, str]]:
+        """An example as what a user says and what is answered, with what stands before an answer."""
+        said, answer = self._prompt.filled(shown.text), self._prompt.before_answer + shown.answer
+        return [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -206,6 +220,10 @@ class PromptTokens:
         return offsets
 
 
-def _turns(said: str, answer: str | None = None) -> list[dict[str, str]]:
-    turns = [{"role": "user", "content": said}]
-    return turns if answer is None else [*turns, {"role": "assistant", "content": answer}]
+def _last(examples: Sequence[list[int]], most: int) -> Sequence[list[int]]:
+    """As many of the last examples as have so many tokens together."""
+    first = len(examples)
+    while first and len(examples[first - 1]) <= most:
+        first -= 1
+        most -= len(examples[first])
+    return examples[first:]

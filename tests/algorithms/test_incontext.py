@@ -77,7 +77,7 @@ def test_the_prompt_holds_the_support_set_with_the_names_as_words(make_causal: C
     reader = InContext().adapt(learner, support)
     (part,) = reader.asked(query).inputs.asked.text.parts  # type: ignore[attr-defined]
     first = learner.tokenizer.decode(part.ids[0, : part.packing.lengths[0]])
-    assert first == "a blue wall answer : colour a fat cat answer : animal a red door answer :"
+    assert first == "a blue wall answer : colour [SEP] a fat cat answer : animal [SEP] a red door answer :"
 
 
 def test_calibration_reads_the_examples_too(make_causal: CausalMaker) -> None:
@@ -128,7 +128,8 @@ def test_each_support_example_stands_behind_the_others(make_causal: CausalMaker)
     algorithm.prepare(learner)
     list(algorithm.course(learner, support))
     assert seen == [
-        "a fat cat answer : animal a blue wall answer : a blue wall answer : colour a fat cat answer :"
+        "a fat cat answer : animal [SEP] a blue wall answer : "
+        "a blue wall answer : colour [SEP] a fat cat answer :"
     ]
     assert [each.answer for each in examples(support)[0]] == ["colour", "animal"]
 

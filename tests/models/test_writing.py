@@ -119,10 +119,10 @@ def test_examples_stand_before_the_text_and_go_first_where_it_is_too_long(make_c
     learner = make_causal(max_new_tokens=4, max_length=64)
     prompts = placed(learner, rows(shown=[shown] * 3)).inputs.prompts
     read = learner.tokenizer.decode(prompts[2])
-    assert read == "one answer : 1 two words answer : 2 please answer :"
-    short = make_causal(max_new_tokens=4, max_length=15)
+    assert read == "one answer : 1 [SEP] two words answer : 2 [SEP] please answer :"
+    short = make_causal(max_new_tokens=4, max_length=16)
     batch = short.batch(rows(shown=[shown] * 3))
-    assert short.tokenizer.decode(batch.inputs.prompts[2]) == "two words answer : 2 please answer :"
+    assert short.tokenizer.decode(batch.inputs.prompts[2]) == "two words answer : 2 [SEP] please answer :"
     assert short.tokenizer.decode(batch.inputs.prompts[1]) == "a card that was lost somewhere answer :"
     assert short.cost(batch)["cut_prompts"] == 3
 
