@@ -2,7 +2,8 @@
 
 Each shape and order is measured in a process of its own: T tasks whose answers are written, rows of a given
 number of tokens, LoRA on all linear maps, the base in bfloat16 where the device multiplies it. Operations are
-counted by torch while a step of one task runs; the matrix rate is that of a large square product in the same
+counted by torch while a step of one task runs, those of blocks that are computed again in the backward pass
+(first order) among them; the matrix rate is that of a large square product in the same
 type. Results are JSON with the device named.
 """
 
@@ -53,7 +54,8 @@ class Case:
         length: tokens of a row.
         rank: of the adapter.
         inner_steps: K.
-        rows_at_once: rows that are computed at once in first order, the rest again in the backward pass.
+        tasks_at_once: tasks of a chunk; fewer where memory runs out.
+        rows_at_once: rows that are computed at once in first order; 0 for all of a chunk.
         repeats: steps that are timed, after one that warms up.
         device: 'auto', 'cpu' or 'cuda'.
     """
@@ -65,14 +67,16 @@ class Case:
     length: int = 256
     rank: int = 16
     inner_steps: int = 1
-    rows_at_once: int = 8
+    tasks_at_once: int = 4
+    rows_at_once: int = 0
     repeats: int = 5
     device: Any = "auto"
 
 
 def measured(case: Case) -> dict[str, Any]:
     """Seconds of a step, tokens a second, share of the matrix rate, bytes over those of the base."""
-    compute = Compute(device=case.device, rows_at_once=case.rows_at_once if case.order == 1 else 0)
+    first = case.order == 1
+    compute = Compute(device=case.device, rows_at_once=case.rows_at_once if first else 0, recompute=first)
     lora = Lora(rank=case.rank, alpha=2 * case.rank, modules=("all-linear",), layers="all")
     learner = LoraCausal(
         f"shape:{case.shape}", lora, max_length=case.length, max_new_tokens=1, compute=compute
@@ -80,7 +84,7 @@ def measured(case: Case) -> dict[str, Any]:
     learner._prompts.end = learner.tokenizer.sep_token_id
     algorithm = MAML(case.order, case.inner_steps, 0.1, learn_inner_lr=False)
     algorithm.prepare(learner)
-    engine = Engine(learner, algorithm, Chunks(learner, case.tasks, case.order == 1))
+    engine = Engine(learner, algorithm, Chunks(learner, case.tasks_at_once, first))
     drawn = episodes(case)
     engine.measure(drawn[0], None)
     batch = engine.collate(drawn)

@@ -6,6 +6,9 @@ and forms of its texts. The folder that is written is a backbone for --model Lor
 BPE: Sennrich, Haddow, Birch: Neural Machine Translation of Rare Words with Subword Units, ACL 2016,
 https://arxiv.org/abs/1508.07909; on bytes: Radford et al.: Language Models are Unsupervised Multitask
 Learners, 2019. The shape: Touvron et al.: LLaMA, 2023, https://arxiv.org/abs/2302.13971.
+Large models learn from much text to copy what stands before, by induction heads (Olsson et al.: In-context
+Learning and Induction Heads, 2022, https://arxiv.org/abs/2209.11895); so that a small one does from little,
+some tokens of what it reads are made copies.
 """
 
 import argparse
@@ -44,7 +47,9 @@ class Recipe:
         batch: blocks of a step.
         steps: of AdamW.
         lr: its highest rate; linear warm-up over a twentieth, cosine to 0.
-        seed: of the weights and of the order.
+        copied: share of the tokens of a block that are copies of what stands before them, from single tokens
+            to spans of a quarter of the block; of what is held out none is.
+        seed: of the weights, of the order and of the copies.
     """
 
     vocabulary: int = 8192
@@ -55,16 +60,19 @@ class Recipe:
     batch: int = 8
     steps: int = 1500
     lr: float = 1e-3
+    copied: float = 0.3
     seed: int = 0
 
     def __post_init__(self) -> None:
-        wrong = [name for name, value in vars(self).items() if name != "seed" and not value > 0]
+        free = ("seed", "copied")  # may be 0
+        wrong = [name for name, value in vars(self).items() if name not in free and not value > 0]
+        wrong += [] if 0 <= self.copied < 1 else ["copied"]
         if wrong or self.width % (2 * self.heads):
             raise InputError(
                 "such a model cannot be made",
                 where=f"--{wrong[0]}" if wrong else "--width",
                 got=getattr(self, wrong[0]) if wrong else f"{self.width} for {self.heads} heads",
-                needed="numbers above 0, a width that is a multiple of twice the heads",
+                needed="numbers above 0, a width that is a multiple of twice the heads, copies of less than all",
             )
 
 
@@ -89,6 +97,9 @@ def pretrain(texts: Sequence[str], recipe: Recipe, out: Path, about: dict[str, A
     blocks = _blocks(tokenizer, texts, recipe.length)
     held = blocks[::HELD_OUT][:MOST]
     read = np.delete(blocks, np.s_[: len(held) * HELD_OUT : HELD_OUT], axis=0)
+    generator = np.random.Generator(np.random.Philox(recipe.seed))
+    for block in read:
+        copy_spans(block, recipe.copied, generator)
     if len(read) < recipe.batch:
         raise InputError(
             "too little text",
@@ -160,6 +171,25 @@ def _blocks(tokenizer: Any, texts: Sequence[str], length: int) -> np.ndarray[Any
     # not of the recipe's seed: what is held out stays the same
     order = np.random.Generator(np.random.Philox(0)).permutation(len(stream) // length)
     return stream[: len(order) * length].reshape(-1, length)[order]
+
+
+def copy_spans(
+    block: np.ndarray[Any, np.dtype[np.int32]], share: float, generator: np.random.Generator
+) -> None:
+    """Overwrites spans of a block (L,) by what stands somewhere before them, in place.
+
+    Args:
+        block: token numbers.
+        share: of its tokens that are overwritten, about.
+        generator: of lengths and places.
+    """
+    done, longest = 0, max(1, len(block) // 4)
+    while done < share * len(block):
+        span = int(longest ** generator.random())  # each order of size as often
+        to = int(generator.integers(span, len(block) - span + 1))
+        source = int(generator.integers(0, to - span + 1))
+        block[to : to + span] = block[source : source + span]
+        done += span
 
 
 def _rows(blocks: np.ndarray[Any, np.dtype[np.int32]]) -> list[dict[str, Any]]:

@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from fewshot.errors import InputError
 from fewshot.models.cache import StateCache
 from fewshot.models.compute import surroundings
 from fewshot.models.inputs import Bucket, Packed, Part, TextInputs, Tokens, in_buckets, packed
 from fewshot.models.lora import LINEAR, LoraAdapter
 from fewshot.models.prefix import FrozenPrefix
+from fewshot.models.recompute import recomputed
 from fewshot.models.segments import Segments
 from fewshot.models.stack import Stack
 
@@ -41,14 +43,33 @@ class Body:
         lora: the adapter.
         attention: 'eager' or 'sdpa'.
         cache: where the frozen states of texts are kept.
+        recompute: keep the inputs of blocks alone for the backward pass.
+
+    Raises:
+        InputError: a backbone to recompute whose blocks are not found.
     """
 
-    def __init__(self, model: nn.Module, lora: LoraAdapter, attention: str, cache: StateCache) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        lora: LoraAdapter,
+        attention: str,
+        cache: StateCache,
+        recompute: bool = False,
+    ) -> None:
         # of a model with a head for words, what is below the head
         self._model: Any = getattr(model, "base_model", model)
         self._lora, self.attention = lora, attention
         self.cache = StateCache()  # for the probe alone
         self._prefix = FrozenPrefix(model, lora.layers, LINEAR)
+        self._recompute = recompute
+        if recompute and not self._prefix.possible:
+            raise InputError(
+                "the blocks of this backbone are not found, so they cannot be computed again",
+                where="model.compute.recompute",
+                got=type(self._model).__name__,
+                needed="false",
+            )
         self._accepted = set(inspect.signature(self._model.forward).parameters)
         self.packs = self._prefix.possible and self._packing_is_right()
         if self.packs and cache.projections:
@@ -90,8 +111,22 @@ class Body:
 
     def hidden(self, stack: Stack, part: Part) -> Tensor:
         """Last hidden states of a part, in the shape of its `ids` with H behind; layers read `stack`."""
-        with self._lora.using(stack, part.segments):
+        again = partial(self._again, stack, part)
+        blocks = self._prefix.adapted if self._recompute else ()
+        with self._lora.using(stack, part.segments), recomputed(blocks, again):
             return self._run(part)
+
+    @contextlib.contextmanager
+    def _again(self, stack: Stack, part: Part) -> Iterator[None]:
+        """What surrounds a block of `hidden`."""
+        attention = f"packed_{self.attention}" if isinstance(part, Packed) else self.attention
+        with contextlib.ExitStack() as around:
+            if isinstance(part, Packed) and part.states is not None:
+                around.enter_context(self._prefix.known(part.states))
+            around.enter_context(self._lora.using(stack, part.segments))
+            around.enter_context(self._attending(attention))
+            around.enter_context(sdpa_kernel(KERNELS))
+            yield
 
     def follow(
         self, stack: Stack, segments: Segments, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any

@@ -183,7 +183,7 @@ class LoraCausal(LoraLearner):
         return [self._prompts.text_of(tokens) for tokens in written]
 
     def _picked(self, stack: Stack, part: Part, pick: Tensor) -> Tensor:
-        if not self.rows_at_once or not torch.is_grad_enabled():
+        if not self._again_in_parts:
             return self._states(stack, part, pick)
         # computed again in the backward pass, so that one part's activations are in memory at a time
         states: Tensor = checkpoint(

@@ -57,6 +57,8 @@ class Compute:
             where it is 1.2 times as fast, by a measurement of some milliseconds.
         rows_at_once: rows of a batch that are computed at once, each part again in the backward pass, so
             that the activations of one part are in memory at a time; 0 for all. First order only.
+        recompute: keep the input of each block of the backbone alone for the backward pass, and compute the
+            rest again: a third more work for a fraction of the memory. First order only.
         emulate: take bfloat16 where the hardware has no arithmetic for it, to repeat what ran elsewhere: the
             weights are rounded to it and multiplied in float32.
         threads: of torch's operators on a CPU, for the whole process; 'auto' takes what torch has. The last
@@ -72,6 +74,7 @@ class Compute:
     attention: Literal["auto", "eager", "sdpa"] = "auto"
     products: Literal["auto", "blas", "onednn"] = "auto"
     rows_at_once: int = 0
+    recompute: bool = False
     emulate: bool = False
     threads: int | Literal["auto"] = "auto"
     quantised: Quantised = "none"

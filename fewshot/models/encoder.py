@@ -74,7 +74,7 @@ class LoraEncoder(LoraLearner):
         return found or super().layer_features(stack, batch)
 
     def _pooled(self, stack: Stack, part: Part) -> Tensor:
-        if not self.rows_at_once or not torch.is_grad_enabled():
+        if not self._again_in_parts:
             return self._pool(stack, part)
         # computed again in the backward pass, so that one part's activations are in memory at a time
         pooled: Tensor = checkpoint(self._pool, stack, part, use_reentrant=False, preserve_rng_state=False)

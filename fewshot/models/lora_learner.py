@@ -69,7 +69,7 @@ class LoraLearner(Learner):
         self._backbone, self._compute = backbone, compute
         self.rows_at_once = compute.rows_at_once
         self.to(device)
-        self._body = Body(model, self._lora, compute.chosen_attention(), StateCache(cache))
+        self._body = Body(model, self._lora, compute.chosen_attention(), StateCache(cache), compute.recompute)
 
     def text_inputs(self, batch: TaskBatch) -> TextInputs:
         """What of a batch the backbone reads."""
@@ -102,14 +102,27 @@ class LoraLearner(Learner):
         self.rows_at_once = rows
         return True
 
+    @property
+    def _again_in_parts(self) -> bool:
+        """Whether each part of a batch is computed again as a whole in the backward pass."""
+        return bool(self.rows_at_once) and torch.is_grad_enabled() and not self._compute.recompute
+
     def require_double_backward(self) -> str:
         """Switches to eager attention: the fused sdpa kernels have no second derivative.
 
         Raises:
             InputError: what cannot be differentiated twice: sdpa that was asked for, a quantised base,
-                re-entrant checkpointing, a compiled model, rows in parts.
+                re-entrant checkpointing, a compiled model, rows in parts, blocks computed again.
         """
         check_twice_differentiable(self.peft.get_base_model())
+        if self._compute.recompute:
+            raise InputError(
+                "blocks cannot be computed again with second order, whose memory is flat by itself",
+                where="model.compute.recompute",
+                got=True,
+                needed="false with algorithm.order 2",
+                fix="set algorithm.order to 1, or recompute to false",
+            )
         if self.rows_at_once:
             raise InputError(
                 "a task's rows cannot be taken in parts with second order",

@@ -66,6 +66,11 @@ class FrozenPrefix:
         """The adapted modules lie in one list of blocks."""
         return isinstance(self._blocks, nn.ModuleList)
 
+    @property
+    def adapted(self) -> list[nn.Module]:
+        """The blocks from the first adapted one on; none where they are not found."""
+        return list(self._blocks)[self.depth :] if isinstance(self._blocks, nn.ModuleList) else []
+
     def extend(self, forward: Callable[[], Any]) -> None:
         """Takes what the frozen maps of the first adapted block make of constant input into the prefix.
 
@@ -164,8 +169,9 @@ class FrozenPrefix:
 
             return hook
 
-        blocks = list(self._blocks) if isinstance(self._blocks, nn.ModuleList) else []
-        hooks = [block.register_forward_hook(keep(n)) for n, block in enumerate(blocks) if n >= self.depth]
+        hooks = [
+            block.register_forward_hook(keep(n)) for n, block in enumerate(self.adapted, start=self.depth)
+        ]
         try:
             yield seen
         finally:

@@ -125,16 +125,16 @@ def gradient(learner: LoraCausal) -> torch.Tensor:
     return torch.cat([grad.flatten() for grad in grads])
 
 
-@pytest.mark.parametrize("how", ["rows", "vocabulary"])
+@pytest.mark.parametrize("how", ["rows", "vocabulary", "blocks", "rows of blocks"])
 def test_what_is_computed_in_parts_is_the_same(
     how: str, make_causal: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = gradient(make_causal())
     if how == "vocabulary":
         monkeypatch.setattr(likelihood, "AT_ONCE", 2 * 30522)
-    parts = gradient(
-        make_causal(compute=Compute(dtype="float32", products="blas", rows_at_once=2 if how == "rows" else 0))
-    )
+    rows, blocks = 2 if how.startswith("rows") else 0, how.endswith("blocks")
+    compute = Compute(dtype="float32", products="blas", rows_at_once=rows, recompute=blocks)
+    parts = gradient(make_causal(compute=compute))
     torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-4)
     assert whole.norm() > 1e-3
 

@@ -107,6 +107,11 @@ def test_rows_in_parts_that_were_asked_for_are_refused_too(make_learner: Learner
     assert str(error.value) == IN_PARTS
 
 
+def test_blocks_that_are_computed_again_are_refused(make_learner: LearnerMaker) -> None:
+    with pytest.raises(InputError, match="blocks cannot be computed again with second order"):
+        MAML(order=2).prepare(make_learner(compute=Compute(dtype="float32", recompute=True)))
+
+
 def test_a_plain_backbone_is_accepted(make_learner: LearnerMaker) -> None:
     learner = make_learner()
     said = "attention: eager, since second order differentiates it twice"
