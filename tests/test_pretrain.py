@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.causal import pretrain
@@ -10,7 +11,7 @@ from fewshot.models.causal import LoraCausal
 from fewshot.models.compute import Compute
 
 SMALL = ["--vocabulary", "300", "--width", "32", "--layers", "2", "--heads", "2", "--length", "16"]
-SMALL += ["--batch", "4", "--steps", "30", "--lr", "0.01"]
+SMALL += ["--batch", "4", "--steps", "30", "--lr", "0.01", "--copied", "0"]
 
 
 @pytest.fixture
@@ -45,11 +46,25 @@ def test_the_same_seed_gives_the_same_model(texts: str, tmp_path: Path) -> None:
     assert one == two
 
 
+def test_spans_are_copies_of_what_stands_before_them() -> None:
+    plain = np.arange(512, dtype=np.int32)
+    block = plain.copy()
+    pretrain.copy_spans(block, 0.3, np.random.Generator(np.random.Philox(0)))
+    copied = block != plain
+    assert 0.2 < copied.mean() < 0.6
+    assert (block[copied] < plain[copied]).all(), "what stood before"
+    assert (np.diff(block)[np.diff(copied.astype(int)) == 0] == 1).mean() > 0.9, "spans, not single tokens"
+    untouched = plain.copy()
+    pretrain.copy_spans(untouched, 0.0, np.random.Generator(np.random.Philox(0)))
+    assert (untouched == plain).all()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--width", "30"], "a multiple of twice the heads"),
         (["--steps", "0"], "numbers above 0"),
+        (["--copied", "1"], "copied below 1"),
         (["--batch", "5000"], "too little text"),
     ],
 )

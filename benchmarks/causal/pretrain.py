@@ -72,7 +72,7 @@ class Recipe:
                 "such a model cannot be made",
                 where=f"--{wrong[0]}" if wrong else "--width",
                 got=getattr(self, wrong[0]) if wrong else f"{self.width} for {self.heads} heads",
-                needed="numbers above 0, a width that is a multiple of twice the heads, copies of less than all",
+                needed="numbers above 0, a width that is a multiple of twice the heads, copied below 1",
             )
 
 
