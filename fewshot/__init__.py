@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fewshot.tasks.augmented import Augmented
     from fewshot.tasks.coarse import CoarseToFine
     from fewshot.tasks.crossdomain import CrossDomain
+    from fewshot.tasks.dialogue import Dialogue
     from fewshot.tasks.domains import Domains
     from fewshot.tasks.episode import Episode
     from fewshot.tasks.family import TaskFamily
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from fewshot.tasks.pairs import TextPairs
     from fewshot.tasks.published import PublishedEpisodes
     from fewshot.tasks.records import Records
+    from fewshot.tasks.strings import StringTasks
     from fewshot.tasks.variable import VariableWayShot
     from fewshot.tasks.views import Views
     from fewshot.training import Trainer
@@ -63,6 +65,7 @@ _HOME = {
     "Augmented": "tasks.augmented",
     "CoarseToFine": "tasks.coarse",
     "CrossDomain": "tasks.crossdomain",
+    "Dialogue": "tasks.dialogue",
     "Domains": "tasks.domains",
     "Episode": "tasks.episode",
     "TaskFamily": "tasks.family",
@@ -76,6 +79,7 @@ _HOME = {
     "PublishedEpisodes": "tasks.published",
     "Matching": "tasks.matching",
     "Records": "tasks.records",
+    "StringTasks": "tasks.strings",
     "VariableWayShot": "tasks.variable",
     "Views": "tasks.views",
     "Run": "run",
@@ -93,6 +97,7 @@ __all__ = [
     "Columns",
     "Compute",
     "CrossDomain",
+    "Dialogue",
     "Domains",
     "Episode",
     "Evaluation",
@@ -115,6 +120,7 @@ __all__ = [
     "Records",
     "Replayed",
     "Run",
+    "StringTasks",
     "TaskFamily",
     "TextPairs",
     "Trainer",

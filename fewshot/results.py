@@ -66,7 +66,8 @@ def _task_row(result: TaskResult) -> Row:
         "loss": result.loss,
         "accuracy_before": result.before.accuracy,
         "seconds": result.seconds,
-        **{name: after[name] for name in ("balanced_accuracy", "f1_micro", "ece")},
+        **{name: after[name] for name in ("balanced_accuracy", "f1_micro")},
+        **({} if result.written else {"ece": after["ece"]}),
     }
 
 
@@ -120,13 +121,13 @@ def summarise(
         "episodes": len(results),
         "way": _common(result.episode.way for result in results),
         "shot": _common(result.episode.shot for result in results),
-        **_scores(results, -1, (*SCORES, *FURTHER), repeats, seed),
+        **_scores(results, -1, _names(results), repeats, seed),
         "loss": over_tasks([result.loss for result in results])["mean"],
         "score": scored and scored.plain(),
         "before": _scores(results, 0, SCORES, repeats, seed),
         "curve": _curve(results, repeats),
         "sources": _sources(results),
-        "calibration": calibration(joined_answers(results)),
+        "calibration": None if results[0].written else calibration(joined_answers(results)),
         "variance": _variance(results),
         "episodes_needed": {str(half): repeats * episodes_needed(std, half) for half in HALF_WIDTHS},
         **({"auroc": over_tasks(rejected)} if rejected else {}),
@@ -161,9 +162,14 @@ def _scores(
     return found
 
 
+def _names(results: Sequence[TaskResult]) -> list[str]:
+    """The scores that are summarised; what is written word by word has no confidence to calibrate."""
+    return [name for name in (*SCORES, *FURTHER) if not (name == "ece" and results[0].written)]
+
+
 def _curve(results: Sequence[TaskResult], repeats: int) -> list[Row]:
     """The scores at every moment that was looked at."""
-    names, steps = (*SCORES, *FURTHER), results[0].answers.steps
+    names, steps = _names(results), results[0].answers.steps
     return [{"step": int(step)} | _scores(results, at, names, repeats) for at, step in enumerate(steps)]
 
 

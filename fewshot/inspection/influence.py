@@ -50,6 +50,8 @@ def removable(episode: Episode) -> list[int]:
     """The support examples that can be left out, by number."""
     if len(episode.support) > MOST:
         return []
+    if not episode.classes:  # answers are written
+        return list(range(len(episode.support))) if len(episode.support) > 1 else []
     counts = Counter(example.label for example in episode.support)
     return [number for number, example in enumerate(episode.support) if counts[example.label] > 1]
 

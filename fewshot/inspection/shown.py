@@ -69,7 +69,7 @@ def _errors(
             "answered": result.written.outputs[n]
             if result.written
             else episode.classes[int(answers.predicted[-1, n])],
-            "confidence": float(answers.confidence[-1, n]),
+            "confidence": None if result.written else float(answers.confidence[-1, n]),
             "nearest": nearest[n] if nearest else [],
             "influence": [{"support": i, "change": float(each[n])} for i, each in effect.items()] or None,
         }

@@ -184,7 +184,7 @@ class PromptTokens:
         raise InputError(
             "the prompt has no room for the text",
             where="model.max_length",
-            got=f"{self._max_length} tokens, of which the answer needs {room}",
+            got=f"{self._max_length} tokens, of which the answer to {first_text[:40]!r} needs {room}",
             needed=f"at least {len(self._whole(('', second))) + room + 1} tokens",
             fix="raise model.max_length, or shorten model.prompt.template",
         )

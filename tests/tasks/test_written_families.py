@@ -52,12 +52,12 @@ def test_a_reply_follows_the_turns_before_it() -> None:
             ("2", "Ann", "so long"),
         )
     ]
-    found = [(each.text, each.label, each.text_pair) for each in replies(said, "conversation", 2)]
+    found = [(talk, e.text, e.label, e.text_pair) for talk, e in replies(said, "conversation", 2)]
     assert found == [
-        ("Ann: hello", "Bo", "hi"),
-        ("Ann: hello\nBo: hi", "Ann", "how are you"),
-        ("Bo: hi\nAnn: how are you", "Bo", "fine"),
-        ("Bo: bye", "Ann", "so long"),
+        ("1", "Ann: hello", "Bo", "hi"),
+        ("1", "Ann: hello\nBo: hi", "Ann", "how are you"),
+        ("1", "Bo: hi\nAnn: how are you", "Bo", "fine"),
+        ("2", "Bo: bye", "Ann", "so long"),
     ]
 
 
@@ -68,6 +68,24 @@ def test_an_episode_is_of_one_speaker() -> None:
         assert person.startswith("person")
         assert not episode.classes
         assert all("turn" in example.label for example in episode.support)
+
+
+def test_no_query_reply_stands_in_a_support_context() -> None:
+    """Every turn says which conversation it is of."""
+    rows = [
+        {"conversation": talk, "speaker": f"person {n % 2}", "text": f"turn {n} of {talk}"}
+        for talk in range(8)
+        for n in range(6)
+    ]
+    family = Dialogue(rows, 4, 5, split=ClassSplit(lists={"train": ["person 0"], "test": ["person 1"]}))
+    for episode in episodes(family, "test", 0, range(30)):
+        learned, asked = (
+            {example.label.split()[-1] for example in side} for side in (episode.support, episode.query)
+        )
+        assert not learned & asked
+        assert len({example.text for example in episode.support + episode.query}) == 9
+    with pytest.raises(InputError, match="too few replies in different conversations"):
+        Dialogue(rows, 4, 19, split=ClassSplit(lists={"train": ["person 0"], "test": ["person 1"]}))
 
 
 def test_a_dialogue_without_context_or_speakers_is_refused() -> None:
