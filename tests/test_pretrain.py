@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from benchmarks.causal import pretrain
+from benchmarks.causal.blocks import BEGIN, stammered
 from fewshot.models.causal import LoraCausal
 from fewshot.models.compute import Compute
 
 SMALL = ["--vocabulary", "300", "--width", "32", "--layers", "2", "--heads", "2", "--length", "16"]
-SMALL += ["--batch", "4", "--steps", "30", "--lr", "0.01", "--copied", "0"]
+SMALL += ["--batch", "4", "--steps", "30", "--lr", "0.01"]
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_the_model_learns_its_texts_and_is_a_backbone(
     learner = LoraCausal(str(out), compute=Compute(dtype="float32", products="blas"))
     ids = learner.tokenizer("the river", add_special_tokens=False)["input_ids"]
     assert learner.tokenizer.decode(ids) == "the river"
-    assert learner.tokenizer.bos_token == pretrain.BEGIN
+    assert learner.tokenizer.bos_token == BEGIN
 
 
 def test_the_same_seed_gives_the_same_model(texts: str, tmp_path: Path) -> None:
@@ -46,17 +47,23 @@ def test_the_same_seed_gives_the_same_model(texts: str, tmp_path: Path) -> None:
     assert one == two
 
 
-def test_spans_are_copies_of_what_stands_before_them() -> None:
-    plain = np.arange(512, dtype=np.int32)
-    block = plain.copy()
-    pretrain.copy_spans(block, 0.3, np.random.Generator(np.random.Philox(0)))
-    copied = block != plain
-    assert 0.2 < copied.mean() < 0.6
-    assert (block[copied] < plain[copied]).all(), "what stood before"
-    assert (np.diff(block)[np.diff(copied.astype(int)) == 0] == 1).mean() > 0.9, "spans, not single tokens"
-    untouched = plain.copy()
-    pretrain.copy_spans(untouched, 0.0, np.random.Generator(np.random.Philox(0)))
-    assert (untouched == plain).all()
+def test_spans_stand_two_or_three_times_one_behind_the_other() -> None:
+    found = stammered(np.arange(200, dtype=np.int32), np.random.Generator(np.random.Philox(0)))
+    assert found.shape == (200,)
+    times = np.unique(found, return_counts=True)[1][:-20]  # the last span is cut
+    assert set(times) == {2, 3}
+    assert (found[:-1] + 1 == found[1:]).mean() > 0.8, "spans, not single tokens"
+
+
+def test_a_model_goes_on_and_says_from_what(texts: str, tmp_path: Path) -> None:
+    first, then = tmp_path / "first", tmp_path / "then"
+    assert pretrain.main([texts, "--out", str(first), *SMALL]) == 0
+    words = ["--start", str(first), "--steps", "2", "--repeated", "1", "--width", "64", "--length", "24"]
+    assert pretrain.main([texts, "--out", str(then), *SMALL, *words]) == 0
+    before, after = (json.loads((each / pretrain.CURVE).read_text()) for each in (first, then))
+    assert after["start"] == before
+    assert after["parameters"] == before["parameters"]
+    assert after["curve"][0]["loss"] < 0.7 * before["curve"][0]["loss"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +71,8 @@ def test_spans_are_copies_of_what_stands_before_them() -> None:
     [
         (["--width", "30"], "a multiple of twice the heads"),
         (["--steps", "0"], "numbers above 0"),
-        (["--copied", "1"], "copied below 1"),
+        (["--repeated", "2"], "repeated from 0 to 1"),
+        (["--start", "nowhere"], "no model to go on from"),
         (["--batch", "5000"], "too little text"),
     ],
 )

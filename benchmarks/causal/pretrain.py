@@ -7,14 +7,15 @@ BPE: Sennrich, Haddow, Birch: Neural Machine Translation of Rare Words with Subw
 https://arxiv.org/abs/1508.07909; on bytes: Radford et al.: Language Models are Unsupervised Multitask
 Learners, 2019. The shape: Touvron et al.: LLaMA, 2023, https://arxiv.org/abs/2302.13971.
 Large models learn from much text to copy what stands before, by induction heads (Olsson et al.: In-context
-Learning and Induction Heads, 2022, https://arxiv.org/abs/2209.11895); so that a small one does from little,
-some tokens of what it reads are made copies.
+Learning and Induction Heads, 2022, https://arxiv.org/abs/2209.11895); a small one does from little, where it
+goes on with short blocks in which spans of the texts stand several times (--start, --repeated).
 """
 
 import argparse
+import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.causal.blocks import blocks_of, byte_level_bpe, stammered
 from benchmarks.machine import machine, provenance
 from fewshot.data.find import Columns
 from fewshot.data.pool import Pool
@@ -29,7 +31,6 @@ from fewshot.errors import FewshotError, InputError
 from fewshot.files import whole, write_json
 from fewshot.run import check_free
 
-BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 HELD_OUT, MOST = 50, 256  # one in so many blocks, and no more, tells the loss on what was not read
 CURVE = "pretraining.json"  # in the folder: settings, losses, sources
 
@@ -47,9 +48,8 @@ class Recipe:
         batch: blocks of a step.
         steps: of AdamW.
         lr: its highest rate; linear warm-up over a twentieth, cosine to 0.
-        copied: share of the tokens of a block that are copies of what stands before them, from single tokens
-            to spans of a quarter of the block; of what is held out none is.
-        seed: of the weights, of the order and of the copies.
+        repeated: share of the blocks whose spans stand two or three times; of what is held out none is.
+        seed: of the weights, of the order and of what is repeated.
     """
 
     vocabulary: int = 8192
@@ -60,23 +60,25 @@ class Recipe:
     batch: int = 8
     steps: int = 1500
     lr: float = 1e-3
-    copied: float = 0.3
+    repeated: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        free = ("seed", "copied")  # may be 0
+        free = ("seed", "repeated")  # may be 0
         wrong = [name for name, value in vars(self).items() if name not in free and not value > 0]
-        wrong += [] if 0 <= self.copied < 1 else ["copied"]
+        wrong += [] if 0 <= self.repeated <= 1 else ["repeated"]
         if wrong or self.width % (2 * self.heads):
             raise InputError(
                 "such a model cannot be made",
                 where=f"--{wrong[0]}" if wrong else "--width",
                 got=getattr(self, wrong[0]) if wrong else f"{self.width} for {self.heads} heads",
-                needed="numbers above 0, a width that is a multiple of twice the heads, copied below 1",
+                needed="numbers above 0, a width that is a multiple of twice the heads, repeated from 0 to 1",
             )
 
 
-def pretrain(texts: Sequence[str], recipe: Recipe, out: Path, about: dict[str, Any]) -> dict[str, Any]:
+def pretrain(
+    texts: Sequence[str], recipe: Recipe, out: Path, about: dict[str, Any], start: Path | None = None
+) -> dict[str, Any]:
     """Trains tokenizer and model, and writes both with the curve of the losses.
 
     Args:
@@ -84,22 +86,25 @@ def pretrain(texts: Sequence[str], recipe: Recipe, out: Path, about: dict[str, A
         recipe: sizes and steps.
         out: the folder; whole or not at all.
         about: what the curve's file says beside.
+        start: a folder that was written so, whose model and tokenizer go on; then vocabulary, width, layers
+            and heads of the recipe are not looked at.
 
     Returns:
         What the file says.
 
     Raises:
-        InputError: too little text for a batch.
+        InputError: too little text for a batch, a folder to go on from that is no such model.
     """
     import transformers
 
-    tokenizer = _tokenizer(texts, recipe.vocabulary)
-    blocks = _blocks(tokenizer, texts, recipe.length)
+    transformers.set_seed(recipe.seed)
+    model, tokenizer = _continued(start) if start else _new(texts, recipe)
+    blocks = blocks_of(tokenizer, texts, recipe.length)
     held = blocks[::HELD_OUT][:MOST]
     read = np.delete(blocks, np.s_[: len(held) * HELD_OUT : HELD_OUT], axis=0)
     generator = np.random.Generator(np.random.Philox(recipe.seed))
-    for block in read:
-        copy_spans(block, recipe.copied, generator)
+    for number in np.flatnonzero(generator.random(len(read)) < recipe.repeated):
+        read[number] = stammered(read[number], generator)
     if len(read) < recipe.batch:
         raise InputError(
             "too little text",
@@ -108,8 +113,6 @@ def pretrain(texts: Sequence[str], recipe: Recipe, out: Path, about: dict[str, A
             needed=f"at least {recipe.batch}",
             fix="name more texts, or lower --batch or --length",
         )
-    transformers.set_seed(recipe.seed)
-    model: Any = transformers.LlamaForCausalLM(_config(recipe, len(tokenizer), tokenizer))
     with tempfile.TemporaryDirectory() as scratch:
         trainer: Any = transformers.Trainer(
             model=model,
@@ -139,57 +142,31 @@ def pretrain(texts: Sequence[str], recipe: Recipe, out: Path, about: dict[str, A
     return result
 
 
-def _tokenizer(texts: Sequence[str], vocabulary: int) -> Any:
-    import tokenizers
+def _new(texts: Sequence[str], recipe: Recipe) -> tuple[Any, Any]:
+    """A model with random weights, and its tokenizer."""
     import transformers
 
-    bpe: Any = tokenizers.Tokenizer(tokenizers.models.BPE())
-    bpe.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = tokenizers.decoders.ByteLevel()
-    trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=[BEGIN, END, PAD],
-        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    bpe.train_from_iterator(texts, trainer)
-    made: Any = transformers.PreTrainedTokenizerFast
-    return made(tokenizer_object=bpe, bos_token=BEGIN, eos_token=END, pad_token=PAD, padding_side="left")
+    tokenizer = byte_level_bpe(texts, recipe.vocabulary)
+    return transformers.LlamaForCausalLM(_config(recipe, len(tokenizer), tokenizer)), tokenizer
 
 
-def _blocks(tokenizer: Any, texts: Sequence[str], length: int) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """All texts one after another, an end behind each, cut to blocks (n, length)."""
+def _continued(start: Path) -> tuple[Any, Any]:
+    """The model and the tokenizer of a folder that was written here.
 
-    def numbers() -> Iterator[int]:
-        for first in range(0, len(texts), 1000):
-            for ids in tokenizer(list(texts[first : first + 1000]), add_special_tokens=False)["input_ids"]:
-                yield tokenizer.bos_token_id
-                yield from ids
-                yield tokenizer.eos_token_id
-
-    stream = np.fromiter(numbers(), np.int32)
-    # not of the recipe's seed: what is held out stays the same
-    order = np.random.Generator(np.random.Philox(0)).permutation(len(stream) // length)
-    return stream[: len(order) * length].reshape(-1, length)[order]
-
-
-def copy_spans(
-    block: np.ndarray[Any, np.dtype[np.int32]], share: float, generator: np.random.Generator
-) -> None:
-    """Overwrites spans of a block (L,) by what stands somewhere before them, in place.
-
-    Args:
-        block: token numbers.
-        share: of its tokens that are overwritten, about.
-        generator: of lengths and places.
+    Raises:
+        InputError: no such folder.
     """
-    done, longest = 0, max(1, len(block) // 4)
-    while done < share * len(block):
-        span = int(longest ** generator.random())  # each order of size as often
-        to = int(generator.integers(span, len(block) - span + 1))
-        source = int(generator.integers(0, to - span + 1))
-        block[to : to + span] = block[source : source + span]
-        done += span
+    import transformers
+
+    if not (start / CURVE).is_file():
+        raise InputError(
+            "there is no model to go on from",
+            where="--start",
+            got=str(start),
+            needed="a folder that this command wrote",
+        )
+    model: Any = transformers.LlamaForCausalLM
+    return model.from_pretrained(start), transformers.AutoTokenizer.from_pretrained(start)
 
 
 def _rows(blocks: np.ndarray[Any, np.dtype[np.int32]]) -> list[dict[str, Any]]:
@@ -249,7 +226,9 @@ def main(arguments: Sequence[str]) -> int:
         pools = [Pool.load(each, columns) for each in given.sources]
         sources = [{"source": pool.origin.pinned, "sha256": pool.origin.sha256} for pool in pools]
         texts = [text for pool in pools for text in pool.texts()]
-        result = pretrain(texts, recipe, out, {"sources": sources, "texts": len(texts)})
+        start = Path(given.start) if given.start else None
+        before = {"start": _before(start)} if start else {}
+        result = pretrain(texts, recipe, out, {"sources": sources, "texts": len(texts)} | before, start)
     except FewshotError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -257,6 +236,13 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{result['parameters']:,} parameters, loss on held-out text {loss:.3f} nats a token")
     print(f"written to {out}")
     return 0
+
+
+def _before(start: Path) -> dict[str, Any]:
+    """What the file of the model says that is gone on from; nothing where there is none."""
+    path = start / CURVE
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -267,6 +253,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("sources", nargs="+", help="files, folders, names inside FEWSHOT_DATA, hub ids")
     parser.add_argument("--out", required=True, help="the folder to write")
+    start = "a folder that this command wrote: go on from its model; its sizes and vocabulary stay"
+    parser.add_argument("--start", help=start)
     parser.add_argument("--text", default="text", help="the column with the text")
     for name, value in vars(Recipe()).items():
         parser.add_argument(f"--{name}", type=type(value), default=value, help=f"{value} by default")

@@ -1,0 +1,61 @@
+"""Texts as blocks of tokens: a byte-level BPE of their own, and spans that stand several times."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+BEGIN, END, PAD = "<s>", "</s>", "<pad>"
+SPAN = 3, 16  # tokens of what is repeated, the upper one left out
+
+
+def byte_level_bpe(texts: Sequence[str], vocabulary: int) -> Any:
+    """A tokenizer of transformers with so many tokens, trained on texts."""
+    import tokenizers
+    import transformers
+
+    bpe: Any = tokenizers.Tokenizer(tokenizers.models.BPE())
+    bpe.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[BEGIN, END, PAD],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(texts, trainer)
+    made: Any = transformers.PreTrainedTokenizerFast
+    return made(tokenizer_object=bpe, bos_token=BEGIN, eos_token=END, pad_token=PAD, padding_side="left")
+
+
+def blocks_of(tokenizer: Any, texts: Sequence[str], length: int) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """All texts one after another, an end behind each, cut to blocks (n, length)."""
+
+    def numbers() -> Iterator[int]:
+        for first in range(0, len(texts), 1000):
+            for ids in tokenizer(list(texts[first : first + 1000]), add_special_tokens=False)["input_ids"]:
+                yield tokenizer.bos_token_id
+                yield from ids
+                yield tokenizer.eos_token_id
+
+    stream = np.fromiter(numbers(), np.int32)
+    # not of the recipe's seed: what is held out stays the same
+    order = np.random.Generator(np.random.Philox(0)).permutation(len(stream) // length)
+    return stream[: len(order) * length].reshape(-1, length)[order]
+
+
+def stammered(
+    block: np.ndarray[Any, np.dtype[np.int32]], generator: np.random.Generator
+) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """A block (L,) whose spans of some tokens stand two or three times, one behind the other, cut to (L,).
+
+    Args:
+        block: token numbers.
+        generator: of lengths and numbers.
+    """
+    pieces, first, written = [], 0, 0
+    while written < len(block):
+        span = block[first : first + int(generator.integers(*SPAN))]
+        pieces += [span] * int(generator.integers(2, 4))
+        first, written = first + len(span), sum(map(len, pieces))
+    return np.concatenate(pieces)[: len(block)]
