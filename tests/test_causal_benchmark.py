@@ -58,6 +58,25 @@ def test_cells_are_written_once_and_make_a_table(
     assert ran == ["maml"], "only what is trained depends on the outer steps"
 
 
+def test_the_model_is_pretrained_once_in_two_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def made(words: list[str]) -> int:
+        asked.append(words)
+        Path(words[words.index("--out") + 1]).mkdir(parents=True)
+        return 0
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(benchmark.pretrain, "main", made)
+    for _ in range(2):
+        assert benchmark._pretrained(quick=True) == "runs/causal-lm-quick"
+    first, then = asked
+    assert first[first.index("--out") + 1] == then[then.index("--start") + 1] != "runs/causal-lm-quick"
+    assert "--repeated" in then
+    assert "--repeated" not in first
+    assert "banking77" not in first
+
+
 def test_no_outer_steps_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark.main(["--steps", "0"]) == 2
     assert "--steps is too small" in capsys.readouterr().err

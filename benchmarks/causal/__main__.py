@@ -1,8 +1,8 @@
 """A small language model on held-out tasks: how much does the meta-learned initialisation help?
 
 Without --backbone a Llama-shaped model is pretrained first, on the texts of data sets in the folder
-FEWSHOT_DATA (no labels, no outputs of tasks), and kept below runs/. One JSON a cell (problem, method); with
---resume a cell that is there is not run again.
+FEWSHOT_DATA (no labels, no outputs of tasks), then on short blocks in which spans of them repeat, and kept
+below runs/. One JSON a cell (problem, method); with --resume a cell that is there is not run again.
 """
 
 import argparse
@@ -29,6 +29,7 @@ TEXTS = (
     *("news20", "ag_news", "reuters", "arsc", "mr", "subj", "sst5", "trec", "hwu64", "clinic150", "fewrel"),
     "fewrel_domains",
 )  # not BANKING77
+REPEATING = ["--length", "64", "--batch", "32", "--repeated", "0.8"]  # it goes on so, and learns to copy
 SMALL = ["--vocabulary", "4096", "--width", "192", "--layers", "4", "--length", "256", "--steps", "300"]
 
 
@@ -57,9 +58,14 @@ def _pretrained(quick: bool) -> str:
         FewshotError: it could not be made.
     """
     folder = Path("runs/causal-lm-quick" if quick else "runs/causal-lm")
-    words = [*TEXTS, "--out", str(folder), *(SMALL if quick else [])]
-    if not folder.is_dir() and pretrain.main(words):
-        raise FewshotError("the language model could not be pretrained", where=folder)
+    begun = folder.with_name(f"{folder.name}-begun")
+    steps = "300" if quick else "800"
+    for out, words in (
+        (begun, SMALL if quick else []),
+        (folder, [*REPEATING, "--start", str(begun), "--steps", steps]),
+    ):
+        if not out.is_dir() and pretrain.main([*TEXTS, "--out", str(out), *words]):
+            raise FewshotError("the language model could not be pretrained", where=out)
     return str(folder)
 
 
