@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.causal import __main__ as benchmark
+from benchmarks.causal import pretrain
 from benchmarks.causal.cells import QUICK
 from benchmarks.causal.methods import METHODS, suits
 from benchmarks.causal.problems import PROBLEMS
@@ -67,7 +68,7 @@ def test_the_model_is_pretrained_once_in_two_stages(tmp_path: Path, monkeypatch:
         return 0
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(benchmark.pretrain, "main", made)
+    monkeypatch.setattr(pretrain, "main", made)
     for _ in range(2):
         assert benchmark._pretrained(quick=True) == "runs/causal-lm-quick"
     first, then = asked

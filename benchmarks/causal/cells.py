@@ -110,13 +110,16 @@ def run_cell(
 
 
 def about_backbone(folder: Path) -> dict[str, Any]:
-    """What the curve of a model that was pretrained here says; else its name."""
+    """What the curve of a model that was pretrained here says, and of the one it went on from; else its name."""
     path = folder / "pretraining.json"
     if not path.is_file():
         return {"name": folder.name}
     found = json.loads(path.read_text(encoding="utf-8"))
     names = ("recipe", "parameters", "tokens", "held_out_loss", "sources", "commit")
-    return {"name": folder.name} | {name: found[name] for name in names if name in found}
+    about = {name: found[name] for name in names if name in found}
+    if "start" in found:
+        about["start"] = {name: found["start"][name] for name in names if name in found["start"]}
+    return {"name": folder.name} | about
 
 
 def _scores(results: Sequence[TaskResult]) -> dict[str, Any]:
