@@ -110,7 +110,7 @@ def run_cell(
 
 
 def about_backbone(folder: Path) -> dict[str, Any]:
-    """What the curve of a model that was pretrained here says, and of the one it went on from; else its name."""
+    """What the files of a model that was pretrained here and of its start say; else its name."""
     path = folder / "pretraining.json"
     if not path.is_file():
         return {"name": folder.name}
