@@ -119,13 +119,11 @@ class Body:
     @contextlib.contextmanager
     def _again(self, stack: Stack, part: Part) -> Iterator[None]:
         """What surrounds a block of `hidden`."""
-        attention = f"packed_{self.attention}" if isinstance(part, Packed) else self.attention
-        with contextlib.ExitStack() as around:
-            if isinstance(part, Packed) and part.states is not None:
-                around.enter_context(self._prefix.known(part.states))
-            around.enter_context(self._lora.using(stack, part.segments))
-            around.enter_context(self._attending(attention))
-            around.enter_context(sdpa_kernel(KERNELS))
+        states, attention = (
+            (part.states, f"packed_{self.attention}") if isinstance(part, Packed) else (None, self.attention)
+        )
+        known = contextlib.nullcontext() if states is None else self._prefix.known(states)
+        with self._lora.using(stack, part.segments), known, self._attending(attention), sdpa_kernel(KERNELS):
             yield
 
     def follow(

@@ -17,7 +17,7 @@ from fewshot.data.split import ClassSplit, Side
 from fewshot.errors import InputError
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
-from fewshot.tasks.records import pools_by_task
+from fewshot.tasks.records import check_counts, pools_by_task
 from fewshot.tasks.sided import Sided
 from fewshot.tasks.tasklist import split_tasks
 
@@ -90,9 +90,7 @@ class Speakers(TaskFamily):
     """
 
     def __init__(self, pool: Pool, talks: Mapping[str, Sequence[Talk]], shot: int, queries: int) -> None:
-        for name, value in (("shot", shot), ("queries", queries)):
-            if value < 1:
-                raise InputError(f"family.{name} is too small", got=value, needed="1 or more")
+        check_counts(shot, queries)
         for speaker, own in talks.items():
             # the support set may use up the longest conversation for its last reply
             most = sum(map(len, own)) - max(map(len, own))

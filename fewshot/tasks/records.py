@@ -118,15 +118,24 @@ def pools_by_task(pool: Pool) -> Sequence[Pool]:
     return tuple(pool.only([task]).renamed(f"{pool.name}/{task}") for task in pool.classes)
 
 
+def check_counts(shot: int, queries: int) -> None:
+    """Refuses counts below 1.
+
+    Raises:
+        InputError: such a count.
+    """
+    for name, value in (("shot", shot), ("queries", queries)):
+        if value < 1:
+            raise InputError(f"family.{name} is too small", got=value, needed="1 or more")
+
+
 def check_records(pool: Pool, shot: int, queries: int, needed: int) -> None:
     """Refuses counts below 1, and tasks with fewer records than are needed.
 
     Raises:
         InputError: either.
     """
-    for name, value in (("shot", shot), ("queries", queries)):
-        if value < 1:
-            raise InputError(f"family.{name} is too small", got=value, needed="1 or more")
+    check_counts(shot, queries)
     for task in pool.classes:
         inputs = len({example.text for example in pool.all_of(task)})
         if inputs < needed:
