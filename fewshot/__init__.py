@@ -7,6 +7,9 @@ from fewshot.errors import FewshotError, InputError
 if TYPE_CHECKING:
     from fewshot.algorithms.maml import MAML
     from fewshot.algorithms.mamladam import MAMLAdam
+    from fewshot.classify.estimator import FewShotClassifier
+    from fewshot.classify.many import MultiTaskPredictor
+    from fewshot.classify.task import AdaptedTask, adapt
     from fewshot.data.augment import Augmentation
     from fewshot.data.clean import Cleaning
     from fewshot.data.example import Example
@@ -46,6 +49,10 @@ if TYPE_CHECKING:
 _HOME = {
     "MAML": "algorithms.maml",
     "MAMLAdam": "algorithms.mamladam",
+    "AdaptedTask": "classify.task",
+    "FewShotClassifier": "classify.estimator",
+    "MultiTaskPredictor": "classify.many",
+    "adapt": "classify.task",
     "Augmentation": "data.augment",
     "Cleaning": "data.clean",
     "Example": "data.example",
@@ -88,6 +95,7 @@ _HOME = {
 
 __all__ = [
     "MAML",
+    "AdaptedTask",
     "Attributes",
     "Augmentation",
     "Augmented",
@@ -102,6 +110,7 @@ __all__ = [
     "Episode",
     "Evaluation",
     "Example",
+    "FewShotClassifier",
     "FewshotError",
     "InputError",
     "Lora",
@@ -112,6 +121,7 @@ __all__ = [
     "MaskedWords",
     "Matching",
     "Mixture",
+    "MultiTaskPredictor",
     "NWayKShot",
     "OutOfScope",
     "Pool",
@@ -128,6 +138,7 @@ __all__ = [
     "Validation",
     "VariableWayShot",
     "Views",
+    "adapt",
     "evaluate",
 ]
 

@@ -14,6 +14,8 @@ COMMANDS = {
     "compare": "a run and baselines on the same episodes, with paired differences",
     "report": "tables and pictures of runs in one page, or a table for a paper",
     "search": "search settings and models on validation episodes until they are good enough",
+    "adapt": "learn a task from labelled examples, with a run or the adapter that comes with the package",
+    "predict": "label texts with what was adapted, JSON lines out",
     "cluster": "pseudo-classes of texts without labels, to meta-train on",
     "doctor": "versions, devices, what is missing and the command that mends it",
 }
@@ -85,6 +87,10 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         from fewshot.clusters import cluster
 
         return cluster
+    if name in ("adapt", "predict"):
+        from fewshot.classify import commands as using
+
+        return {"adapt": using.adapt, "predict": using.predict}[name]
     from fewshot import commands
 
     return {"train": commands.train, "evaluate": commands.evaluate_run, "compare": commands.compare_runs}[

@@ -53,14 +53,19 @@ def add_parts(parser: ArgumentParser) -> None:
     parser.add_subclass_arguments(
         TaskFamily, "family", default=lazy_instance(Attributes), help="where episodes come from"
     )
+    _add_learning(parser)
+    for name, group in GROUPS.items():
+        parser.add_class_arguments(group, name)
+
+
+def _add_learning(parser: ArgumentParser) -> None:
+    """The parts that learn a task."""
     parser.add_subclass_arguments(
         Learner, "model", default=lazy_instance(LoraEncoder), help="what is adapted"
     )
     parser.add_subclass_arguments(
         Algorithm, "algorithm", default=lazy_instance(MAMLAdam), help="how a task is learned"
     )
-    for name, group in GROUPS.items():
-        parser.add_class_arguments(group, name)
 
 
 def command_parser(command: str, usage: str, text: str, example: str) -> ArgumentParser:
@@ -123,10 +128,30 @@ def parse_values(config: Mapping[str, Any]) -> tuple[ArgumentParser, Namespace]:
     """
     parser = ArgumentParser(prog="fewshot", exit_on_error=False)
     add_parts(parser)
+    return parser, _parsed(parser, config)
+
+
+def build_learning(config: Mapping[str, Any]) -> tuple[Learner, Algorithm]:
+    """Constructs what learns a task, and nothing that reads data.
+
+    Args:
+        config: plain data in the form of `config.yaml`, of which `model` and `algorithm` are taken.
+
+    Raises:
+        InputError: a value that is wrong.
+    """
+    parser = ArgumentParser(prog="fewshot", exit_on_error=False)
+    parser.add_argument("--config", action=ActionConfigFile)
+    _add_learning(parser)
+    built = parser.instantiate(_parsed(parser, {name: config[name] for name in ("model", "algorithm")}))
+    return built.model, built.algorithm
+
+
+def _parsed(parser: ArgumentParser, config: Mapping[str, Any]) -> Namespace:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.yaml"
         file.write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
-        return parser, parse(parser, ["--config", str(file)])
+        return parse(parser, ["--config", str(file)])
 
 
 def resolved(

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
+from fewshot.algorithms.algorithm import Algorithm
 from fewshot.checkpoint import load_meta
-from fewshot.config import Parts, build, parse, read_config
+from fewshot.config import Parts, build, build_learning, parse, read_config
 from fewshot.errors import InputError
+from fewshot.models.learner import Learner
 from fewshot.run import RunFolder
 
 
@@ -55,3 +57,23 @@ def load_run(path: str, parser: ArgumentParser, options: Sequence[str]) -> Loade
     parts.algorithm.prepare(parts.model)
     load_meta(folder.path, parts.model, parts.algorithm)
     return LoadedRun(folder, parsed, parts)
+
+
+def load_learning(path: Path, device: str | None = None) -> tuple[Learner, Algorithm]:
+    """What a run learns tasks with; its data need not be there.
+
+    Args:
+        path: the run directory.
+        device: in place of the run's own.
+
+    Raises:
+        InputError: no readable run.
+    """
+    RunFolder(path).check_readable()
+    config = read_config(path / "config.yaml")
+    if device is not None:
+        config["model"].setdefault("init_args", {}).setdefault("compute", {})["device"] = device
+    model, algorithm = build_learning(config)
+    algorithm.prepare(model)
+    load_meta(path, model, algorithm)
+    return model, algorithm

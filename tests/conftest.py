@@ -1,5 +1,7 @@
 """What several test folders share: a tiny backbone with random weights, and small learners."""
 
+import contextlib
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,13 @@ from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import episodes
 
+# options of a run of a second
+RUN = [
+    "--family.way=3", "--family.shot=1", "--family.queries=1", "--family.mentions=3",
+    "--training.steps=2", "--training.meta_batch=2", "--training.lr=0.01", "--validation.every=0",
+    "--evaluation.episodes=2", "--evaluation.inspected=0", "--evaluation.influence=0",
+    "--model.compute.dtype=float32", "--model.compute.products=blas",
+]  # fmt: skip
 LearnerMaker = Callable[..., LoraEncoder]
 CausalMaker = Callable[..., LoraCausal]
 Cli = Callable[..., tuple[int, str, str]]
@@ -75,6 +84,29 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def runs(tiny_backbone: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Run directories by the name of their algorithm."""
+    home = tmp_path_factory.mktemp("runs")
+
+    def folder(algorithm: str, *options: str) -> str:
+        out: Path = home / "-".join([algorithm, *options]).replace("/", "_")
+        if not out.is_dir():
+            words = ["train", "--model.backbone", tiny_backbone, "--algorithm", algorithm, *RUN, *options]
+            silent = io.StringIO()  # the output that a test looks at is its own
+            with contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
+                assert main([*words, "--out", str(out)]) == 0
+        return str(out)
+
+    return folder
+
+
+@pytest.fixture(params=["ProtoNet", "MAMLAdam"])
+def run(request: pytest.FixtureRequest, runs: Callable[[str], str]) -> str:
+    """A run whose tasks share an adapter, and one whose tasks have their own."""
+    return runs(request.param)
 
 
 @pytest.fixture

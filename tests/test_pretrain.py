@@ -48,7 +48,8 @@ def test_the_same_seed_gives_the_same_model(texts: str, tmp_path: Path) -> None:
 
 
 def test_spans_stand_two_or_three_times_one_behind_the_other() -> None:
-    found = stammered(np.arange(200, dtype=np.int32), np.random.Generator(np.random.Philox(0)))
+    generator = np.random.Generator(np.random.Philox(0))
+    found = stammered(np.arange(200, dtype=np.int32), generator, longest=15)
     assert found.shape == (200,)
     times = np.unique(found, return_counts=True)[1][:-20]  # the last span is cut
     assert set(times) == {2, 3}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
-SPAN = 3, 16  # tokens of what is repeated, the upper one left out
+SHORTEST = 3  # tokens of what is repeated
 
 
 def byte_level_bpe(texts: Sequence[str], vocabulary: int) -> Any:
@@ -45,17 +45,19 @@ def blocks_of(tokenizer: Any, texts: Sequence[str], length: int) -> np.ndarray[A
 
 
 def stammered(
-    block: np.ndarray[Any, np.dtype[np.int32]], generator: np.random.Generator
+    block: np.ndarray[Any, np.dtype[np.int32]], generator: np.random.Generator, longest: int
 ) -> np.ndarray[Any, np.dtype[np.int32]]:
     """A block (L,) whose spans of some tokens stand two or three times, one behind the other, cut to (L,).
 
     Args:
         block: token numbers.
         generator: of lengths and numbers.
+        longest: span, in tokens; lengths are spread evenly in their logarithm.
     """
     pieces, first, written = [], 0, 0
     while written < len(block):
-        span = block[first : first + int(generator.integers(*SPAN))]
+        length = SHORTEST * ((longest + 1) / SHORTEST) ** generator.random()
+        span = block[first : first + int(length)]
         pieces += [span] * int(generator.integers(2, 4))
         first, written = first + len(span), sum(map(len, pieces))
     return np.concatenate(pieces)[: len(block)]

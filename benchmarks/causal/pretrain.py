@@ -48,6 +48,7 @@ class Recipe:
         batch: blocks of a step.
         steps: of AdamW.
         lr: its highest rate; linear warm-up over a twentieth, cosine to 0.
+        longest: span that is repeated, in tokens.
         repeated: share of the blocks whose spans stand two or three times; of what is held out none is.
         seed: of the weights, of the order and of what is repeated.
     """
@@ -60,6 +61,7 @@ class Recipe:
     batch: int = 8
     steps: int = 1500
     lr: float = 1e-3
+    longest: int = 15
     repeated: float = 0.0
     seed: int = 0
 
@@ -104,7 +106,7 @@ def pretrain(
     read = np.delete(blocks, np.s_[: len(held) * HELD_OUT : HELD_OUT], axis=0)
     generator = np.random.Generator(np.random.Philox(recipe.seed))
     for number in np.flatnonzero(generator.random(len(read)) < recipe.repeated):
-        read[number] = stammered(read[number], generator)
+        read[number] = stammered(read[number], generator, recipe.longest)
     if len(read) < recipe.batch:
         raise InputError(
             "too little text",

@@ -1,5 +1,7 @@
 """Frozen language models. The only module that imports `transformers`."""
 
+import functools
+import hashlib
 import importlib.util
 from functools import partial
 from pathlib import Path
@@ -15,7 +17,7 @@ from fewshot.models.attention import packed_attention
 from fewshot.models.compute import Quantised
 from fewshot.models.shapes import PREFIX, SHAPES
 
-__all__ = ["MINILM", "Conv1D", "find_backbone", "load_backbone", "public_name"]
+__all__ = ["MINILM", "Conv1D", "backbone_sha256", "find_backbone", "load_backbone", "public_name"]
 
 BLOCK = 64  # weights that share a scale in 4 bits
 MINILM = "minilm"
@@ -183,3 +185,28 @@ def _random(shape: str, dtype: torch.dtype, device: torch.device, kind: Kind) ->
 def public_name(name: str) -> str:
     """What a saved adapter names as its base: for 'minilm' the hub's id, not a path of this machine."""
     return MINILM_HUB if name == MINILM else name
+
+
+@functools.lru_cache
+def backbone_sha256(name: str) -> str | None:
+    """The checksum of a backbone's weights: of all their files, in the order of their names.
+
+    None for random weights, which have no file.
+    """
+    if name.startswith(PREFIX):
+        return None
+    path = Path(find_backbone(name))
+    folder = path if path.is_dir() else _cached(str(path))
+    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            while block := content.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _cached(name: str) -> Path:
+    """The folder in the hub's cache of a model that was loaded from there."""
+    file = huggingface_hub.try_to_load_from_cache(name, "config.json")
+    return Path(file).parent if isinstance(file, str) else Path(huggingface_hub.snapshot_download(name))

@@ -1,12 +1,13 @@
 """A pretrained encoder with LoRA on a task axis: the learner of the project."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from fewshot.models.batch import Rows, TaskBatch
+from fewshot.models.batch import Rows, TaskBatch, Text
 from fewshot.models.cache import Cache
 from fewshot.models.compute import Compute
 from fewshot.models.heads import HEADS, PerClassHead
@@ -57,6 +58,10 @@ class LoraEncoder(LoraLearner):
         """Tokenised rows, packed; nothing is computed yet, so a thread beside the model can do it."""
         tokens, pad = self._tokens.rows(rows.texts), self.tokenizer.pad_token_id or 0
         return rows.batch(self._body.inputs(tokens, rows.task, len(rows.ways), self.rows_at_once, pad))
+
+    def cut(self, texts: Sequence[Text]) -> list[bool]:
+        """Which texts have more tokens than `max_length`."""
+        return self._tokens.cut(texts)
 
     def features(self, stack: Stack, batch: TaskBatch) -> Tensor:
         """Pooled last hidden states of each row, (R, H)."""

@@ -1,7 +1,7 @@
 """What an algorithm needs of a model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fewshot.errors import InputError
-from fewshot.models.batch import Answered, Rows, TaskBatch, task_losses
+from fewshot.models.batch import Answered, Rows, TaskBatch, Text, task_losses
 from fewshot.models.heads import Head
 from fewshot.models.stack import Stack
 
@@ -139,6 +139,10 @@ class Learner(nn.Module, ABC):
     def cost(self, *batches: TaskBatch) -> dict[str, float]:
         """What the log should know of the batches of one step, such as their share of padding."""
         return {}
+
+    def cut(self, texts: Sequence[Text]) -> list[bool]:
+        """Which texts are longer than what is read of them, as far as the learner can tell."""
+        return [False] * len(texts)
 
     def note(self) -> str:
         """What the user should know of the model, for the log; may be empty."""

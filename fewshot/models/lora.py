@@ -124,9 +124,7 @@ class LoraAdapter:
         }
         for name, layer in self.layers.items():
             layer.key, layer.active = name, self.active
-        with torch.no_grad():
-            for name, value in self.fresh().items():
-                self.parameters()[name].copy_(value)
+        self._hold(self.fresh())
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """`<layer>.A` (r, in) and `<layer>.B` (out, r) of every adapted layer."""
@@ -153,6 +151,21 @@ class LoraAdapter:
             yield
         finally:
             self.active.stack, self.active.segments = None, NO_TOKENS
+
+    @contextlib.contextmanager
+    def holding(self, values: Mapping[str, Tensor]) -> Iterator[None]:
+        """Inside, the matrices are others than the meta-parameters; those that are not named are 0."""
+        own = {name: value.detach().clone() for name, value in self.parameters().items()}
+        self._hold({name: values.get(name, torch.zeros_like(value)) for name, value in own.items()})
+        try:
+            yield
+        finally:
+            self._hold(own)
+
+    def _hold(self, values: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in self.parameters().items():
+                value.copy_(values[name])
 
     def save(self, folder: Path, base: str) -> None:
         """The adapter in PEFT's own format: `adapter_config.json`, `adapter_model.safetensors`.

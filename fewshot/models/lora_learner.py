@@ -180,6 +180,16 @@ class LoraLearner(Learner):
 
         self._lora.save(folder, public_name(self._backbone))
 
+    def save_adapted(self, folder: Path, adapter: Mapping[str, Tensor]) -> None:
+        """The adapter of one adapted task in PEFT's format.
+
+        Args:
+            folder: where it goes.
+            adapter: matrices without a task axis, by the names of `adapter`; 0 where one is not named.
+        """
+        with self._lora.holding(adapter):
+            self.save_adapter(folder)
+
     def load_adapter(self, folder: Path) -> None:
         """Reads what `save_adapter` wrote."""
         self._lora.load(folder)

@@ -35,6 +35,18 @@ class TextTokens:
                 self._read(missing, paired)
             return [self._known[text, paired] for text in texts]
 
+    def cut(self, texts: Sequence[Text]) -> list[bool]:
+        """Which texts have more tokens than are read."""
+        full = [len(row["input_ids"]) >= self._max_length for row in self.rows(texts)]
+        with self._lock:
+            return [
+                is_full and self._length(text) > self._max_length
+                for text, is_full in zip(texts, full, strict=True)
+            ]
+
+    def _length(self, text: Text) -> int:
+        return len(self._tokenizer(*text, verbose=False, truncation=False)["input_ids"])
+
     def _read(self, texts: Sequence[Text], paired: bool) -> None:
         firsts = [first for first, _ in texts]
         seconds = [second or "" for _, second in texts] if paired else None

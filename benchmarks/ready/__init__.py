@@ -1,0 +1,1 @@
+"""The adapter that comes with the package: how it was trained."""

@@ -1,0 +1,183 @@
+"""An adapted task on disk: PEFT's files, and beside them what PEFT has no place for.
+
+`adapter_config.json` and `adapter_model.safetensors` load with plain PEFT; `head.safetensors` has the head
+and the features of the examples, `support.jsonl` the examples, `task.json` the rest.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fewshot.checkpoint import load_tensors, save_tensors
+from fewshot.classify.examples import Labelled
+from fewshot.classify.learned import Learned
+from fewshot.classify.task import AdaptedTask
+from fewshot.config import build_learning, read_config
+from fewshot.errors import InputError
+from fewshot.files import whole, write_json, write_text
+from fewshot.models.lora_learner import LoraLearner
+from fewshot.versions import SCHEMA, versions
+
+HEAD, SUPPORT, ABOUT = "head.safetensors", "support.jsonl", "task.json"
+FEATURES, SCALE = "support.features", "log_scale"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A task that was read back.
+
+    Args:
+        meta: the model that answers, with no more of its run than that takes.
+        task: what was learned.
+        about: the content of `task.json`.
+    """
+
+    meta: Learned
+    task: AdaptedTask
+    about: Mapping[str, Any]
+
+
+def save_task(folder: Path, task: AdaptedTask, meta: Learned) -> None:
+    """Writes a task, whole or not at all.
+
+    Args:
+        folder: its directory; replaced where it is there.
+        task: what was learned.
+        meta: the run that it was learned with.
+
+    Raises:
+        InputError: a model without an adapter that PEFT could read.
+    """
+    from fewshot.models.backbone import backbone_sha256
+
+    model, config = meta.model, read_config(meta.folder / "config.yaml")
+    if not isinstance(model, LoraLearner):
+        raise InputError(
+            "this model has no adapter that PEFT could read",
+            where=meta.folder,
+            got=type(model).__name__,
+            needed="a run of LoraEncoder or LoraCausal",
+        )
+    names = set(model.adapter())
+    head = {name: value for name, value in task.tensors.items() if name not in names}
+    head[SCALE] = model.head.log_scale.detach().cpu()
+    if task.features is not None:
+        head[FEATURES] = task.features
+    backbone = config["model"].get("init_args", {}).get("backbone", "minilm")
+    about = {
+        "schema": SCHEMA,
+        "classes": task.classes,
+        "shots": task.support.shots,
+        "run": meta.name,
+        "backbone": backbone,
+        "backbone_sha256": backbone_sha256(backbone),
+        "model": config["model"],
+        "algorithm": config["algorithm"],
+        "seconds": task.seconds,
+        "versions": versions(),
+    }
+    pairs = zip(task.support.texts, task.support.labels, strict=True)
+    lines = [json.dumps({"text": text, "label": label}, ensure_ascii=False) + "\n" for text, label in pairs]
+    with whole(folder) as temporary:
+        temporary.mkdir()
+        with meta.lock:
+            model.save_adapted(temporary, {n: v for n, v in task.tensors.items() if n in names})
+        save_tensors(temporary / HEAD, {name: value.contiguous() for name, value in head.items()})
+        write_text(temporary / SUPPORT, "".join(lines))
+        write_json(temporary / ABOUT, about)
+
+
+def load_task(folder: Path, device: str | None = None) -> Stored:
+    """Reads a task and builds the model that answers for it.
+
+    Args:
+        folder: its directory.
+        device: in place of the one that it was learned on.
+
+    Raises:
+        InputError: no such directory, files that are not whole, a backbone with other weights.
+    """
+    about = _about(folder)
+    compute = about["model"].setdefault("init_args", {}).setdefault("compute", {})
+    compute["device"] = device or "auto"
+    model, algorithm = build_learning(about)
+    _check_backbone(folder, about)
+    model.load_adapter(folder)
+    support = _support(folder)
+    head = load_tensors(folder / HEAD)
+    _check_head(folder, head, support, model.head.size)
+    with torch.no_grad():
+        model.head.log_scale.copy_(head.pop(SCALE))
+    features = head.pop(FEATURES, None)
+    adapter = {name: value.detach().cpu() for name, value in model.adapter().items()}
+    task = AdaptedTask(support, adapter | head, features, float(about["seconds"]))
+    return Stored(Learned(str(about["run"]), folder, model, algorithm), task, about)
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    try:
+        about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        missing = {"schema", "run", "backbone", "model", "algorithm", "seconds"} - set(about)
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(
+            "this is no adapted task",
+            where=folder,
+            got=f"a folder without a readable {ABOUT}" if folder.is_dir() else "no such folder",
+            needed="what `fewshot adapt --out` writes",
+        ) from error
+    if missing or about["schema"] != SCHEMA:
+        raise InputError(
+            "the task was written by another version",
+            where=folder / ABOUT,
+            got=f"without {', '.join(sorted(missing))}" if missing else f"schema {about['schema']}",
+            needed=f"schema {SCHEMA}",
+            fix="adapt again, from support.jsonl",
+        )
+    return about
+
+
+def _check_backbone(folder: Path, about: Mapping[str, Any]) -> None:
+    from fewshot.models.backbone import backbone_sha256
+
+    found = backbone_sha256(about["backbone"])
+    if found != about.get("backbone_sha256"):
+        raise InputError(
+            "the backbone is not the one that this task was learned on",
+            where=folder,
+            got=f"{about['backbone']} with weights of sha256 {found}",
+            needed=f"weights of sha256 {about.get('backbone_sha256')}",
+            fix="bring that backbone back, or adapt again from support.jsonl",
+        )
+
+
+def _support(folder: Path) -> Labelled:
+    try:
+        lines = (folder / SUPPORT).read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        return Labelled(tuple(str(row["text"]) for row in rows), tuple(str(row["label"]) for row in rows))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "the examples of a task cannot be read", where=folder / SUPPORT, got=error
+        ) from error
+
+
+def _check_head(folder: Path, head: Mapping[str, Tensor], support: Labelled, width: int) -> None:
+    """Refuses a head of other classes or of another width before anything is computed with it."""
+    classes, texts = len(support.classes), len(support.texts)
+    wanted = {"head.weight": (classes, width), "head.bias": (classes,), FEATURES: (texts, width), SCALE: ()}
+    wrong = {
+        name: tuple(value.shape) for name, value in head.items() if tuple(value.shape) != wanted.get(name)
+    }
+    if wrong or SCALE not in head:
+        raise InputError(
+            "the head does not fit the examples",
+            where=folder / HEAD,
+            got=", ".join(f"{name} {shape}" for name, shape in wrong.items()) or f"no {SCALE}",
+            needed=f"{classes} classes, {texts} examples, features of {width}",
+            fix="adapt again from support.jsonl",
+        )

@@ -1,0 +1,163 @@
+"""One adapted task, and what it answers."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fewshot.algorithms.algorithm import Adapted
+from fewshot.classify.examples import Labelled, labelled
+from fewshot.classify.learned import Learned, learned
+from fewshot.errors import InputError
+from fewshot.models.batch import Rows, TaskBatch
+from fewshot.models.learner import Learner
+from fewshot.models.stack import Stack
+
+AT_ONCE = 64  # texts
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class AdaptedTask:
+    """What was learned from labelled examples.
+
+    Args:
+        support: the examples.
+        tensors: adapter and head of the task by the names of the stack, without a task axis.
+        features: unit-length features of the examples, (n, H); None where the model has no space.
+        seconds: that learning took.
+    """
+
+    support: Labelled
+    tensors: Mapping[str, Tensor]
+    features: Tensor | None
+    seconds: float = 0.0
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, in the order of the scores."""
+        return self.support.classes
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What R texts were answered.
+
+    Args:
+        probabilities: of the classes, (R, N).
+        distances: one minus the cosine to each support example, (R, n) between 0 and 2; None where the model
+            has no space.
+    """
+
+    probabilities: Floats
+    distances: Floats | None
+
+    @property
+    def predicted(self) -> npt.NDArray[np.int64]:
+        """The number of the most probable class, (R,)."""
+        found: npt.NDArray[np.int64] = self.probabilities.argmax(1)
+        return found
+
+    def nearest(self, count: int) -> npt.NDArray[np.int64]:
+        """The numbers of the nearest support examples, (R, count), the nearest first."""
+        if self.distances is None:
+            raise InputError(
+                "this model knows no distances: it scores the class names", needed="a run of LoraEncoder"
+            )
+        found: npt.NDArray[np.int64] = np.argsort(self.distances, 1, kind="stable")[:, :count]
+        return found
+
+
+def adapt(texts: Sequence[str], labels: Sequence[object], run: str | None = None) -> AdaptedTask:
+    """Learns a task from labelled examples.
+
+    Args:
+        texts: n texts.
+        labels: their classes, at least two in all.
+        run: the directory of a meta-trained run; by default the one that comes with the package.
+
+    Raises:
+        InputError: examples or a run that cannot be used.
+    """
+    return adapted(learned(run), labelled(texts, labels))
+
+
+def adapted(meta: Learned, support: Labelled) -> AdaptedTask:
+    """Learns a task from examples that were checked.
+
+    Raises:
+        InputError: a method that keeps no adapter of a task, such as in-context learning.
+    """
+    started = time.perf_counter()
+    with meta.lock:
+        batch = _support_batch(meta.model, support)
+        predictor = meta.algorithm.adapt(meta.model, batch)
+        if not isinstance(predictor, Adapted):
+            raise InputError(
+                "this run keeps nothing of a task that could be stored",
+                where=meta.folder,
+                got=type(meta.algorithm).__name__,
+                needed="a method that adapts an adapter or a head, such as MAML or ProtoNet",
+            )
+        tensors = {name: value[0].detach().cpu() for name, value in predictor.stack.items()}
+        features = None
+        if meta.model.has_space:
+            with torch.no_grad():
+                features = F.normalize(meta.model.features(predictor.stack, batch), dim=-1).float().cpu()
+    return AdaptedTask(support, tensors, features, time.perf_counter() - started)
+
+
+def _support_batch(model: Learner, support: Labelled) -> TaskBatch:
+    rows = Rows(
+        [(text, None) for text in support.texts],
+        support.numbers,
+        [0] * len(support.texts),
+        [len(support.classes)],
+        (support.classes,),
+        ("",),
+    )
+    return model.place(model.batch(rows))
+
+
+def answer(meta: Learned, task: AdaptedTask, texts: Sequence[str]) -> Answers:
+    """What a task answers to texts."""
+    stack = Stack({name: value[None].to(meta.model.device) for name, value in task.tensors.items()})
+    order = sorted(range(len(texts)), key=lambda n: len(texts[n]))  # of like length beside each other
+    probabilities = np.zeros((len(texts), len(task.classes)), np.float32)
+    distances = None if task.features is None else np.zeros((len(texts), len(task.features)), np.float32)
+    for places in (order[at : at + AT_ONCE] for at in range(0, len(order), AT_ONCE)):
+        own, names = [texts[n] for n in places], (task.classes,)
+        rows = Rows([(text, None) for text in own], [0] * len(own), [0] * len(own), [len(names[0])], names)
+        with meta.lock:
+            features, scores = scored(meta.model, stack, rows)
+        probabilities[places] = scores.softmax(-1).numpy()
+        if distances is not None and task.features is not None:
+            distances[places] = (1 - features @ task.features.T).clamp(0, 2).numpy()
+    return Answers(probabilities, distances)
+
+
+def scored(
+    model: Learner, stack: Stack, rows: Rows, body: Mapping[str, Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Unit-length features (R, H) and class scores (R, max way) of rows, on the CPU.
+
+    Args:
+        model: the learner.
+        stack: adapters and heads of T tasks; heads alone where all tasks share an adapter.
+        rows: of these tasks.
+        body: the adapter that they share, (1, ...).
+    """
+    with torch.no_grad():
+        batch = model.place(model.batch(rows))
+        if body is None:
+            features = model.features(stack, batch)
+        else:
+            together = model.place(model.batch(Rows.of(rows.texts)))
+            features = model.features(Stack(body), together)
+        scores = model.head.logits(stack, features, batch)
+    return F.normalize(features, dim=-1).float().cpu(), scores.float().cpu()
