@@ -16,6 +16,9 @@ COMMANDS = {
     "search": "search settings and models on validation episodes until they are good enough",
     "adapt": "learn a task from labelled examples, with a run or the adapter that comes with the package",
     "predict": "label texts with what was adapted, JSON lines out",
+    "compress": "a run or an adapted task with an adapter of fewer bytes",
+    "serve": "a local page: paste examples, see them learned, label texts, correct it",
+    "push": "upload a finished run to the Hugging Face hub, as a repository that PEFT loads from",
     "cluster": "pseudo-classes of texts without labels, to meta-train on",
     "doctor": "versions, devices, what is missing and the command that mends it",
 }
@@ -87,6 +90,18 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         from fewshot.clusters import cluster
 
         return cluster
+    if name == "serve":
+        from fewshot.serve.command import serve
+
+        return serve
+    if name == "push":
+        from fewshot.push import push
+
+        return push
+    if name == "compress":
+        from fewshot.classify.compress import compress
+
+        return compress
     if name in ("adapt", "predict"):
         from fewshot.classify import commands as using
 

@@ -114,8 +114,18 @@ class RunFolder:
         summary: dict[str, Any],
         family: TaskFamily,
         inspection: dict[str, Any] | None,
+        card: str | None = None,
     ) -> None:
-        """Writes the files of an evaluation into the run or into a folder of its own."""
+        """Writes the files of an evaluation into the run or into a folder of its own.
+
+        Args:
+            folder: where they go.
+            results: the test tasks.
+            summary: the content of `summary.json`.
+            family: what they were drawn from.
+            inspection: the content of `inspection.json`; None for none.
+            card: the content of `README.md`, which a run has and a later evaluation of it has not.
+        """
         write_csv(folder / "tasks.csv", task_rows(results))
         write_csv(folder / "curve.csv", curve_rows(results))
         if outputs := output_rows(results):
@@ -130,6 +140,8 @@ class RunFolder:
         drawn = [result.episode for result in results]
         content = manifest(family, "test", summary["seed"], drawn, summary["repeats"])
         write_text(folder / "manifest.json", json.dumps(content) + "\n")
+        if card is not None:
+            write_text(folder / "README.md", card)
         write_json(folder / "summary.json", summary)  # the last: an evaluation without it is not finished
 
     def remove(self) -> None:

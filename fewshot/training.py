@@ -12,6 +12,7 @@ import torch
 from fewshot.algorithms.algorithm import Algorithm, ready
 from fewshot.average import Average
 from fewshot.best import Best, Validated
+from fewshot.cards.card import card
 from fewshot.checkpoint import restore, save_tensors, snapshot
 from fewshot.chunks import Chunks
 from fewshot.data.split import SIDES
@@ -244,10 +245,12 @@ class Trainer:
         summary["validation"] = kept and kept.line(baseline) | {"step": kept.step}
         self.log.end(summary)
         path = self._folder.path if self._folder else None
+        run = Run(self.model, self.algorithm, results, summary, path)
         if path:
             inspection = inspect(self.model, self.algorithm, results, self.evaluation, title="inspection")
-            RunFolder.write_results(path, results, summary, self.family, inspection)
-        return Run(self.model, self.algorithm, results, summary, path)
+            text = card(run, path, self.family, self.training, self._data or {})
+            RunFolder.write_results(path, results, summary, self.family, inspection, text)
+        return run
 
     def _settings(self) -> str:
         groups = {name: asdict(getattr(self, name)) for name in ("training", "validation", "evaluation")}

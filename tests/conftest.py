@@ -92,9 +92,12 @@ def runs(tiny_backbone: str, tmp_path_factory: pytest.TempPathFactory) -> Callab
     home = tmp_path_factory.mktemp("runs")
 
     def folder(algorithm: str, *options: str) -> str:
-        out: Path = home / "-".join([algorithm, *options]).replace("/", "_")
+        out: Path = home / f"{algorithm}-{abs(hash(options))}" if options else home / algorithm
         if not out.is_dir():
-            words = ["train", "--model.backbone", tiny_backbone, "--algorithm", algorithm, *RUN, *options]
+            backbone = (
+                [] if any(o.startswith("--model=") for o in options) else ["--model.backbone", tiny_backbone]
+            )
+            words = ["train", *options, *backbone, "--algorithm", algorithm, *RUN]
             silent = io.StringIO()  # the output that a test looks at is its own
             with contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
                 assert main([*words, "--out", str(out)]) == 0

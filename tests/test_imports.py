@@ -26,7 +26,7 @@ LEVELS = (
     {"config", "complaints", "doctor"},
     {"loading", "search", "clusters", "push"},
     {"classify"},
-    {"commands"},
+    {"commands", "serve"},
     {"cli"},
     {"__main__", "__init__"},
 )

@@ -3,9 +3,12 @@
 import csv
 import dataclasses
 import json
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -64,10 +67,37 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_python_example_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = blocks("python")
+    example = blocks("python")[-1]
     exec(compile(example, "README.md", "exec"), {})
     accuracy = float(capsys.readouterr().out.split()[0])
     assert accuracy > 0.5  # chance is a third
+
+
+def test_the_ten_examples_run(place: Path) -> None:
+    section = README.split("## Ten examples\n")[1].split("\n## ")[0]
+    (block,) = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash", "-ec", block], env=os.environ | {"PATH": path}, capture_output=True, text=True, check=True
+    )
+    (shown,) = re.findall(r"```text\n(.*?)```", section, flags=re.DOTALL)
+    printed, expected = ran.stdout.splitlines(), shown.splitlines()
+    assert re.sub(r"in [0-9.]+ s", "", printed[0]) == re.sub(r"in [0-9.]+ s", "", expected[0])
+    assert printed[1] == expected[1]
+    found, told = json.loads(printed[2]), json.loads("".join(expected[2:]))
+    assert found["label"] == told["label"] == "fees"
+    assert found["scores"] == pytest.approx(told["scores"], abs=1e-3)
+    assert found["nearest"][0]["text"] == told["nearest"][0]["text"]
+
+
+def test_the_example_of_the_estimator_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    example, _ = blocks("python")
+    exec(compile(example, "README.md", "exec"), {})
+    answers, classes, near, mixed = capsys.readouterr().out.splitlines()
+    assert answers == "['fees' 'closing']"
+    assert "'trouble'" in classes
+    assert "text='what is the fee'" in near or "text='do you charge for that'" in near
+    assert mixed == "['fees', 'good']"
 
 
 @pytest.mark.data

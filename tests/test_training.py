@@ -47,7 +47,7 @@ def test_a_run_directory_holds_what_people_script_against(make_learner: LearnerM
     }
     assert names == {
         "run.json", "config.yaml", "data.json", "log.jsonl", "tasks.csv", "summary.json", "manifest.json",
-        "curve.csv", "classes.csv", "answers.safetensors", "inspection.json", "meta.safetensors",
+        "curve.csv", "classes.csv", "answers.safetensors", "inspection.json", "meta.safetensors", "README.md",
         "adapter/adapter_config.json", "adapter/adapter_model.safetensors", "checkpoints/best.safetensors",
     }  # fmt: skip
     with (tmp_path / "run" / "tasks.csv").open(newline="") as file:

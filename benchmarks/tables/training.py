@@ -123,21 +123,33 @@ class Trainings:
     def _clusters(self, corpus: Corpus) -> list[str]:
         """The folders of pseudo-classes made from all texts of a data set.
 
-        Some more than it would have classes if all were as large as those of its training side, and four
-        times as many; to one digit, so that folds share them.
-
         Raises:
             FewshotError: they could not be made.
         """
-        texts = len(Pool.load(corpus.texts, Columns(label=None)))
         split = ClassSplit(**corpus.family["init_args"]["split"])
-        (known,) = NWayKShot(corpus.texts, 2, 1, 1, split=split).split("train").pools()
-        classes = texts * len(known.classes) / len(known)
-        counts = {min(int(float(f"{finer * classes:.0e}")), texts // LEAST) for finer in FINER}
-        return [str(self._clustered(corpus.texts, count)) for count in sorted(counts)]
+        counts = cluster_counts(corpus.texts, split)
+        return [str(clustered(corpus.texts, count, self._folder / "clusters")) for count in counts]
 
-    def _clustered(self, source: str, count: int) -> Path:
-        out = self._folder / "clusters" / f"{source}-{count}"
-        if not out.is_dir() and fewshot(["cluster", source, "--clusters", str(count), "--out", str(out)]):
-            raise FewshotError("the texts could not be clustered", where=source)
-        return out
+
+def cluster_counts(source: str, split: ClassSplit) -> list[int]:
+    """How many pseudo-classes all texts of a data set are made into.
+
+    Some more than it would have classes if all were as large as those of its training side, and four times as
+    many; to one digit, so that folds share them.
+    """
+    texts = len(Pool.load(source, Columns(label=None)))
+    (known,) = NWayKShot(source, 2, 1, 1, split=split).split("train").pools()
+    classes = texts * len(known.classes) / len(known)
+    return sorted({min(int(float(f"{finer * classes:.0e}")), texts // LEAST) for finer in FINER})
+
+
+def clustered(source: str, count: int, folder: Path) -> Path:
+    """The folder of so many pseudo-classes, which is made where it is not there.
+
+    Raises:
+        FewshotError: they could not be made.
+    """
+    out = folder / f"{Path(source).stem}-{count}"
+    if not out.is_dir() and fewshot(["cluster", source, "--clusters", str(count), "--out", str(out)]):
+        raise FewshotError("the texts could not be clustered", where=source)
+    return out

@@ -1,9 +1,9 @@
 """A few labelled examples: the adapter that comes with the package beside what people would pick instead.
 
 20 test tasks each of BANKING77, HWU64 and CLINC150, 5-way, 1 and 5 shots, and all test classes of BANKING77
-at once, the same for all; the classes are those of the first published fold, which the adapter was not
-trained on. One JSON a cell (problem, rival), each in a process of its own; with --resume a cell that is there
-is not run again. SetFit is installed by `python -m pip install "fewshot[bench]"`.
+at once, the same for all; the classes are those of the first published fold, whose labels the adapter has not
+seen (their texts it has, in clusters). One JSON a cell (problem, rival), each in a process of its own; with
+--resume a cell that is there is not run again. `python -m pip install "fewshot[bench]"` installs SetFit.
 """
 
 import argparse

@@ -25,6 +25,7 @@ from fewshot.progress import Progress
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import episodes
 from fewshot.tasks.nway import NWayKShot
+from fewshot.tasks.sampler import PoolTasks
 
 SEED, FOLD = 0, "01"
 ALL = "all"  # in place of a number of ways
@@ -48,9 +49,8 @@ class Problem:
 
     def tasks(self, count: int) -> list[Episode]:
         """The first of them: the same for all rivals."""
-        split = ClassSplit(fold=FOLD)
-        (pool,) = NWayKShot(self.source, 2, 1, 1, split=split).split("test").pools()
-        family = NWayKShot(self.source, self.way or len(pool.classes), self.shot, self.queries, split=split)
+        (pool,) = NWayKShot(self.source, 2, 1, 1, split=ClassSplit(fold=FOLD)).split("test").pools()
+        family = PoolTasks(pool, self.way or len(pool.classes), self.shot, self.queries)
         return list(episodes(family, "test", SEED, range(count if self.way else 1)))
 
 

@@ -25,11 +25,12 @@ def load(folder: Path) -> list[Row]:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """A table for each number of ways and shots, over the data sets together."""
-    parts = []
-    for way, shot in dict.fromkeys((row["way"], row["shot"]) for row in rows):
-        own = [row for row in rows if (row["way"], row["shot"]) == (way, shot)]
-        parts += [_title(own), "\n".join([HEAD, *_lines(own)])]
+    """A table for each number of ways and shots, over data sets that the same rivals were measured on."""
+    groups: dict[tuple[int, int, frozenset[str]], list[Row]] = {}
+    for row in rows:
+        rivals = frozenset(other["rival"] for other in rows if other["problem"] == row["problem"])
+        groups.setdefault((row["way"], row["shot"], rivals), []).append(row)
+    parts = [part for own in groups.values() for part in (_title(own), "\n".join([HEAD, *_lines(own)]))]
     return "\n\n".join([*parts, note(rows)])
 
 
@@ -96,9 +97,10 @@ def note(rows: Sequence[Row]) -> str:
     found = [row["machine"] for row in rows]
     machines = {f"{m['processor']} ({m['instructions']}), {m['threads']} threads" for m in found}
     return (
-        "All on MiniLM, on the same tasks, of test classes of the first published fold that none has seen; "
-        "intervals are over tasks. Seconds are from examples to a classifier that answers, without loading "
-        "MiniLM; on disk is what a task needs beside MiniLM (SetFit changes it, so it keeps all of it). "
+        "All on MiniLM, on the same tasks, of test classes of the first published fold; of these the adapter "
+        "has seen texts without labels, in clusters. Intervals are over tasks. Seconds: from examples to a "
+        "classifier that answers, without loading MiniLM; on disk is what a task needs beside MiniLM (SetFit "
+        "changes it, so it keeps all of it). "
         f"{'; '.join(sorted(machines))}; commit {', '.join(sorted({str(row['commit']) for row in rows}))}."
     )
 

@@ -110,6 +110,8 @@ def load_backbone(
             needed=f"weights and a tokenizer that transformers' {LOADERS[kind].__name__} can read",
         ) from error
     _check_widths(model, quantised, torch.device(device))
+    if quantised == "int8":
+        _to_int8(model)
     for module in model.modules():
         # bitsandbytes would pack 4-bit weights in place on some CPUs, at the first pass without gradients and
         # for widths that are multiples of 64 alone; passes with gradients read the same weights
@@ -141,17 +143,18 @@ def _few_bits(quantised: Quantised, dtype: torch.dtype, device: torch.device, na
     """What the loader is told.
 
     Raises:
-        InputError: no bitsandbytes, random weights.
+        InputError: no library for it, random weights.
     """
     if quantised == "none":
         return {}
-    if importlib.util.find_spec("bitsandbytes") is None:
+    package = "torchao" if quantised == "int8" else "bitsandbytes"
+    if importlib.util.find_spec(package) is None:
         raise InputError(
-            "weights of few bits need bitsandbytes",
+            f"weights of few bits need {package}",
             where="model.compute.quantised",
             got=quantised,
-            needed="the package bitsandbytes",
-            fix="python -m pip install bitsandbytes, or set model.compute.quantised to none",
+            needed=f"the package {package}",
+            fix=f"python -m pip install {package}, or set model.compute.quantised to none",
         )
     if name.startswith(PREFIX):
         raise InputError(
@@ -160,12 +163,22 @@ def _few_bits(quantised: Quantised, dtype: torch.dtype, device: torch.device, na
             got=f"{quantised} with {name}",
             needed="a folder or a hub id",
         )
+    if quantised == "int8":
+        return {}  # after it is loaded
     kinds: dict[str, dict[str, Any]] = {
         "8bit": {"load_in_8bit": True},
         "4bit": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype},
     }
     config: Any = transformers.BitsAndBytesConfig
     return {"quantization_config": config(**kinds[quantised]), "device_map": {"": device}}
+
+
+def _to_int8(model: transformers.PreTrainedModel) -> None:
+    """Linear maps with weights in 8 bits, each row with a factor; activations stay as they are."""
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    quantize_(model, Int8WeightOnlyConfig(version=2))
+    vars(model)["is_quantized"] = True  # as transformers says of what it quantised itself
 
 
 def _random(shape: str, dtype: torch.dtype, device: torch.device, kind: Kind) -> transformers.PreTrainedModel:

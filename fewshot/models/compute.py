@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -41,7 +41,7 @@ SWITCHES = (
 )
 
 
-Quantised = Literal["none", "8bit", "4bit"]
+Quantised = Literal["none", "8bit", "4bit", "int8"]
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,9 @@ class Compute:
         threads: of torch's operators on a CPU, for the whole process; 'auto' takes what torch has. The last
             bits of products depend on it. No more than the machine has CPUs, so that what ran on a larger
             machine runs here.
-        quantised: keep the frozen weights in 8 or 4 bits (LLM.int8(); NF4 of QLoRA) by bitsandbytes; first
-            order only. Dettmers et al., NeurIPS 2022, https://arxiv.org/abs/2208.07339, and NeurIPS 2023,
+        quantised: keep the frozen weights in 8 or 4 bits: '8bit' (LLM.int8()) and '4bit' (NF4 of QLoRA) by
+            bitsandbytes, 'int8' (weights alone, a factor for each row) by torchao; first order only. Dettmers
+            et al., NeurIPS 2022, https://arxiv.org/abs/2208.07339, and NeurIPS 2023,
             https://arxiv.org/abs/2305.14314.
     """
 
@@ -81,12 +82,12 @@ class Compute:
 
     def __post_init__(self) -> None:
         require_at_least("model.compute", self, rows_at_once=0)
-        if self.quantised not in ("none", "8bit", "4bit"):
+        if self.quantised not in get_args(Quantised):
             raise InputError(
                 "unknown setting",
                 where="model.compute.quantised",
                 got=repr(self.quantised),
-                needed="'none', '8bit' or '4bit'",
+                needed="'none', '8bit', '4bit' or 'int8'",
             )
         if self.quantised != "none" and (self.products == "onednn" or self.emulate):
             raise InputError(

@@ -21,6 +21,7 @@ from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPP
 from torch import Tensor, nn
 
 from fewshot.errors import InputError, listing, suggestion
+from fewshot.models.adapter_files import read_adapter
 from fewshot.models.backbone import Conv1D
 from fewshot.models.lora_settings import Lora
 from fewshot.models.segments import Segments
@@ -188,7 +189,7 @@ class LoraAdapter:
         Raises:
             InputError: an adapter of other layers, modules or rank.
         """
-        state = peft.load_peft_weights(str(folder), device="cpu")
+        state = read_adapter(folder)
         own = peft.get_peft_model_state_dict(self.model, adapter_name=ADAPTER)
         shapes, wanted = ({name: tuple(value.shape) for name, value in each.items()} for each in (state, own))
         if shapes != wanted:

@@ -1,6 +1,7 @@
 """A task learned from examples: what it answers, what is refused."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from asked import LABELS, NEW, TEXTS
 from fewshot.algorithms.algorithm import ready
 from fewshot.classify.examples import BadExamplesError, check_balance, checked_texts, labelled
 from fewshot.classify.learned import learned
+from fewshot.classify.many import MultiTaskPredictor
+from fewshot.classify.store import load_task, save_task
 from fewshot.classify.task import adapt, adapted, answer
 from fewshot.data.example import Example
 from fewshot.errors import InputError
@@ -95,3 +98,29 @@ def test_a_run_whose_answers_depend_on_each_other_is_refused(runs: Callable[...,
 def test_no_run_there() -> None:
     with pytest.raises(InputError, match="this is no run directory"):
         learned("nowhere")
+
+
+def test_a_language_model_is_asked_by_the_names(causal_run: str, tmp_path: Path) -> None:
+    meta = learned(causal_run)
+    task = adapted(meta, labelled(TEXTS, LABELS))
+    found = answer(meta, task, NEW)
+    assert found.distances is None
+    assert np.allclose(found.probabilities.sum(1), 1, atol=1e-5)
+    with pytest.raises(InputError, match="this model knows no distances"):
+        found.nearest(1)
+    save_task(tmp_path / "task", task, meta)
+    read = load_task(tmp_path / "task")
+    assert np.allclose(answer(read.meta, read.task, NEW).probabilities, found.probabilities, atol=1e-5)
+    predictor = MultiTaskPredictor(causal_run)
+    predictor.learn("all", TEXTS, LABELS)
+    predictor.learn("two", TEXTS[:6], LABELS[:6])
+    mixed = predictor.predict_proba([NEW[0], NEW[0]], ["all", "two"])
+    assert np.allclose(mixed[0], found.probabilities[0], atol=1e-4)
+    assert mixed[1].shape == (2,)
+
+
+@pytest.fixture(scope="module")
+def causal_run(runs: Callable[..., str], causal_backbone: Callable[[str], str]) -> str:
+    """A run of a small language model."""
+    words = ["--model=LoraCausal", f"--model.backbone={causal_backbone('llama')}", "--model.max_length=128"]
+    return runs("MAMLAdam", *words)

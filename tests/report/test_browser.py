@@ -4,22 +4,18 @@ import base64
 import io
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import MARKS, chromium
 from report import made
 
 from fewshot.cli import main
 from fewshot.metrics.scores import SCORES
 
-DRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(DRIVER is None, reason="no Chromium with its chromedriver is on the path"),
-]
+pytestmark = MARKS
 PICTURES = """return [...document.querySelectorAll('figure svg')].map(svg => {
     const box = svg.getBoundingClientRect();
     const drawn = [...svg.querySelectorAll('path, use, text')].filter(e => {
@@ -52,19 +48,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser(page: Path) -> Iterator[Any]:
     """A Chromium that has opened the page from the disk and keeps its logs."""
-    from selenium.webdriver import Chrome, ChromeOptions
-    from selenium.webdriver.chrome.service import Service
-
-    options = ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = Chrome(options=options, service=Service(DRIVER))
-    try:
+    with chromium() as driver:
         driver.get(page.as_uri())
         yield driver
-    finally:
-        driver.quit()
 
 
 def seen(browser: Any, width: int = 1000, scheme: str = "light") -> None:

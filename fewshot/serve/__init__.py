@@ -1,0 +1,1 @@
+"""A small local page: examples in, labels out, corrections learned."""
