@@ -16,6 +16,7 @@ from fewshot.classify.learned import Learned, learned
 from fewshot.errors import InputError
 from fewshot.models.batch import Rows, TaskBatch
 from fewshot.models.learner import Learner
+from fewshot.models.remembered import Remembered
 from fewshot.models.stack import Stack
 
 AT_ONCE = 64  # texts
@@ -95,8 +96,11 @@ def adapted(meta: Learned, support: Labelled) -> AdaptedTask:
     """
     started = time.perf_counter()
     with meta.lock:
-        batch = _support_batch(meta.model, support)
-        predictor = meta.algorithm.adapt(meta.model, batch)
+        # computed once for the head and for the distances, where there is no adapter of the task's own
+        shared = meta.algorithm.shares_body and meta.model.has_space
+        model = Remembered(meta.model) if shared else meta.model
+        batch = _support_batch(model, support)
+        predictor = meta.algorithm.adapt(model, batch)
         if not isinstance(predictor, Adapted):
             raise InputError(
                 "this run keeps nothing of a task that could be stored",
@@ -106,9 +110,9 @@ def adapted(meta: Learned, support: Labelled) -> AdaptedTask:
             )
         tensors = {name: value[0].detach().cpu() for name, value in predictor.stack.items()}
         features = None
-        if meta.model.has_space:
+        if model.has_space:
             with torch.no_grad():
-                features = F.normalize(meta.model.features(predictor.stack, batch), dim=-1).float().cpu()
+                features = F.normalize(model.features(predictor.stack, batch), dim=-1).float().cpu()
     return AdaptedTask(support, tensors, features, time.perf_counter() - started)
 
 
