@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from fewshot.classify.examples import check_balance
-from fewshot.classify.learned import READY, learned
+from fewshot.classify.learned import learned
 from fewshot.classify.reading import STANDARD, Line, read_support, read_texts
 from fewshot.classify.store import Stored, load_task, save_task
 from fewshot.classify.task import Answers, adapted, answer
@@ -30,7 +30,7 @@ PREDICT = (
 def adapt(arguments: Sequence[str]) -> int:
     """`fewshot adapt`."""
     parser = _parser("adapt", ADAPT, "adapt --support questions.csv --out tasks/questions")
-    parser.add_argument("run", nargs="?", default=READY, help="directory of a run; by default 'ready'")
+    parser.add_argument("run", nargs="?", help="directory of a run; by default the one of the package")
     parser.add_argument("--support", required=True, help="file of examples, or - for JSON lines")
     parser.add_argument("--out", required=True, help="the directory to write")
     parser.add_argument("--text", default="text", help="the column with the text")

@@ -1,6 +1,7 @@
 """The classifier as an estimator of scikit-learn."""
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -11,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
 
 from fewshot.classify.examples import BadExamplesError, checked_texts, labelled
-from fewshot.classify.learned import learned
+from fewshot.classify.learned import Learned, learned
 from fewshot.classify.store import save_task
 from fewshot.classify.task import AdaptedTask, Answers, adapted, answer
 
@@ -147,7 +148,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
                 got=", ".join(sorted({type(label).__name__ for label in labels})),
                 needed="strings alone, or numbers alone",
             )
-        self.task_: AdaptedTask = adapted(learned(self.run, self.device), support)
+        meta = learned(self.run, self.device)
+        _tell(meta, support.texts)
+        self.task_: AdaptedTask = adapted(meta, support)
         self._order = [named[name] for name in support.classes]  # of the scores
         self.classes_: Array = np.unique(np.array(self._order))
         return self
@@ -161,7 +164,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         """What the task answers, its classes in the order of `classes_`."""
         check_is_fitted(self, "task_")
         texts = checked_texts(_column(X), "X")
-        found = answer(learned(self.run, self.device), self.task_, texts)
+        meta = learned(self.run, self.device)
+        _tell(meta, texts)
+        found = answer(meta, self.task_, texts)
         place = {label: n for n, label in enumerate(self._order)}
         order = [place[label] for label in self.classes_.tolist()]
         return Answers(found.probabilities[:, order], found.distances)
@@ -173,6 +178,13 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         tags.input_tags.two_d_array = False
         tags.target_tags.required = True
         return tags
+
+
+def _tell(meta: Learned, texts: Sequence[str]) -> None:
+    """Warns of texts that are longer than what is read of them."""
+    if cut := sum(meta.model.cut([(text, None) for text in texts])):
+        length = getattr(meta.model, "max_length", "some")
+        warnings.warn(f"{cut} texts are longer than {length} tokens: the rest is not read", stacklevel=4)
 
 
 def _column(texts: Any) -> list[Any]:

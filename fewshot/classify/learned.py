@@ -45,7 +45,8 @@ def learned(run: str | Path | None = None, device: str | None = None) -> Learned
         InputError: no finished run there, or one that cannot classify.
     """
     name = READY if run is None else str(run)
-    folder = FOLDER if name == READY and not Path(READY).is_dir() else Path(name)
+    # a user's own run may be called so
+    folder = FOLDER if run is None or (name == READY and not Path(READY).is_dir()) else Path(name)
     meta = folder / "meta.safetensors"
     return _loaded(name, folder.resolve(), device, meta.stat().st_mtime_ns if meta.is_file() else 0)
 

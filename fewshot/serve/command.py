@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from fewshot.classify.learned import READY, learned
+from fewshot.classify.learned import learned
 from fewshot.errors import InputError, MissingPartError
 
 SERVE = """A small page on this machine: paste labelled examples, see them learned, label texts, correct it.
@@ -25,7 +25,7 @@ def serve(arguments: Sequence[str]) -> int:
         epilog="example: fewshot serve runs/demo --port 8000",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", nargs="?", default=READY, help="directory of a run; by default 'ready'")
+    parser.add_argument("run", nargs="?", help="directory of a run; by default the one of the package")
     parser.add_argument(
         "--host", default="127.0.0.1", help="the address to listen at; by default this machine's"
     )

@@ -126,6 +126,13 @@ def test_it_is_saved_as_the_command_does(fitted: FewShotClassifier, tmp_path: An
     assert load_task(tmp_path / "task").task.classes == ("card", "exchange", "refund")
 
 
+def test_long_texts_are_told(fitted: FewShotClassifier) -> None:
+    with pytest.warns(UserWarning, match="1 texts are longer than 128 tokens"):
+        fitted.predict(["card " * 500, NEW[0]])
+    with pytest.warns(UserWarning, match="1 texts are longer"):
+        fitted.partial_fit(["card " * 500], ["card"])
+
+
 def test_what_is_wrong_is_a_value_error(run: str) -> None:
     estimator = FewShotClassifier(run)
     with pytest.raises(NotFittedError):

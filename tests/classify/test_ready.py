@@ -1,5 +1,7 @@
 """The adapter that comes with the package, on the real backbone."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,15 @@ def test_it_knows_questions_from_three_examples_each() -> None:
     assert classifier.predict(list(ASKED)).tolist() == list(ASKED.values())
     strange = classifier.distances(["the mountains are covered with snow"])
     assert strange[0] > classifier.distances(list(ASKED)).max()
+
+
+def test_a_folder_of_its_name_is_not_taken_for_it(
+    runs: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(runs("ProtoNet"), tmp_path / READY)
+    monkeypatch.chdir(tmp_path)
+    assert learned().model.width == 384
+    assert learned(READY).model.width == 32
 
 
 def test_one_example_each_and_a_hundred_and_fifty_classes() -> None:
