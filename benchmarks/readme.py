@@ -41,7 +41,7 @@ def table_command(
     parser.add_argument("readme", type=Path, nargs="?")
     given = parser.parse_args()
     rows = load(given.folder)
-    if given.readme and any(row["quick"] for row in rows):
+    if given.readme and any(row.get("quick") for row in rows):
         sys.exit(f"a quick result enters no table; run python -m benchmarks.{name} without --quick")
     if given.readme:
         into_readme(given.readme, name, markdown(rows))

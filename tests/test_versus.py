@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from benchmarks import compression
+from benchmarks.readme import marks
 from benchmarks.versus import __main__ as versus
 from benchmarks.versus import many
 from benchmarks.versus.cell import PROBLEMS, run_cell
 from benchmarks.versus.rivals import RIVALS
 from benchmarks.versus.table import difference, load, markdown
+
+ROOT = Path(__file__).parent.parent
 
 
 def cell(rival: str, problem: str, accuracies: list[float], seconds: float) -> dict[str, Any]:
@@ -97,3 +100,16 @@ def test_many_tasks_are_timed(
     assert set(rows) == {"one adapter", "own adapters"}
     assert all(row["ratio"] > 0 for row in rows.values())
     assert "3 texts of as many tasks" in capsys.readouterr().out
+
+
+def table_of(name: str, command: str | None = None) -> str:
+    begin, end = marks(name, command)
+    return (ROOT / "README.md").read_text(encoding="utf-8").split(begin)[1].split(end)[0].strip()
+
+
+def test_the_tables_of_the_readme_are_those_of_the_results() -> None:
+    results = ROOT / "benchmarks" / "results"
+    assert table_of("versus") == markdown(load(results / "versus"))
+    smaller = json.loads((results / "compression-cpu.json").read_text(encoding="utf-8"))
+    command = "python -m benchmarks.compression --render"
+    assert table_of("compression", command) == compression.markdown(smaller)

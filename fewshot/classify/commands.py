@@ -70,7 +70,7 @@ def predict(arguments: Sequence[str]) -> int:
     parser.add_argument("--max-distance", type=float, metavar="D", help=far)
     wrong = "at a line that cannot be read"
     parser.add_argument("--on-error", choices=["stop", "skip"], default="stop", help=wrong)
-    parser.add_argument("--batch", type=int, default=32, help="texts that are answered together")
+    parser.add_argument("--batch", type=int, default=32, help="texts answered together; 1 for each at once")
     parser.add_argument("--device", choices=["cpu", "cuda"], help="by default a GPU where there is one")
     given = parser.parse_args(list(arguments))
     require_at_least("fewshot predict", given, batch=1, explain=0)

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,6 +169,19 @@ def test_examples_that_cannot_be_learned_from(
     assert code == 2
     assert said in err
     assert not (tmp_path / "task").exists()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(task: Path, tmp_path: Path) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("my card\n" * 3000)
+    words = [sys.executable, "-m", "fewshot", "predict", str(task), "--texts", str(texts), "--batch", "16"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        assert json.loads(process.stdout.readline())["text"] == "my card"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
 
 
 def test_nothing_of_that_name(cli: Cli, task: Path, tmp_path: Path) -> None:
