@@ -130,7 +130,7 @@ def test_merged_goes_into_sections_and_takes_classes_whole() -> None:
 def test_what_a_method_trains_on(
     method: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Trainings, "_clustered", lambda own, name, count: Path(f"clusters-{count}"))
+    monkeypatch.setattr(training, "clustered", lambda name, count, folder: Path(f"clusters-{count}"))
     cell = cells(source)[0]
     corpus = Corpus("talk-01", cell.corpus.family, ("further",), source)
     asked = Cell("intent", "talk", "01", 3, 1, cell.family, corpus, method, seed=2)

@@ -58,7 +58,7 @@ def _line(rows: Sequence[Row], ours: Sequence[Row]) -> str:
         *(f"{100 * mean(row[name]['mean'] for row in rows):.1f}" for name in ("recall", "f1")),
         difference(ours, rows) if compared else "",
         f"{seconds:.3f}",
-        f"{seconds / fastest:.0f}" if compared else "",
+        f"{seconds / fastest:.{int(seconds < 10 * fastest)}f}" if compared else "",
         f"{max(row['peak_bytes'] for row in rows) / 2**20:,.0f} MiB",
         f"{max(row['bytes'] for row in rows) / 2**20:,.2f} MiB",
     ]
