@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -10,9 +10,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from fewshot.classify.examples import Labelled, check_balance, checked_texts, labelled
+from fewshot.classify.examples import BadExamplesError, Labelled, check_balance, checked_texts, labelled
 from fewshot.classify.learned import Learned
 from fewshot.classify.task import AdaptedTask, answer
+from fewshot.config import read_config
 from fewshot.errors import FewshotError
 from fewshot.serve.guard import App, Guard, Limits
 from fewshot.serve.tasks import Kept, Tasks
@@ -28,6 +29,9 @@ FILES = {  # the only files that are sent; read once, so that no path comes from
     "/docs.js": ("docs.js", "text/javascript; charset=utf-8"),
 }
 NEAREST = 3
+MOST_EXAMPLES = 2_000  # of a task
+LONGEST = 40  # characters of a field's name in a message
+Found = TypeVar("Found")
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -48,7 +52,7 @@ class Example(Strict):
 class Learn(Strict):
     """Examples to learn from; with the name of a task, in place of its examples."""
 
-    examples: Annotated[list[Example], Field(max_length=2_000)]
+    examples: Annotated[list[Example], Field(max_length=MOST_EXAMPLES)]
     task: Annotated[str, Field(max_length=64)] | None = None
 
 
@@ -81,6 +85,7 @@ def create_app(meta: Learned, hosts: Sequence[str] = (), limits: Limits = Limits
     app.add_exception_handler(FewshotError, _unusable)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(StarletteHTTPException, _refused)
+    app.add_exception_handler(Exception, _failed)
     return Guard(app, hosts, limits)
 
 
@@ -100,34 +105,31 @@ def _bound(send: Any) -> Any:
 
 
 def _add_tasks(app: FastAPI, tasks: Tasks) -> None:
+    facts = _about(tasks.meta)
+
     @app.get("/api/about")
     def about() -> dict[str, Any]:
         """The run that tasks are learned with."""
-        return {
-            "run": Path(tasks.meta.name).name,
-            "version": version_of(PACKAGE),
-            "ran": tasks.meta.model.note(),
-        }
+        return facts | {"ran": tasks.meta.model.note()}
 
     @app.post("/api/learn")
     def learn(given: Learn) -> dict[str, Any]:
         """Learns a task from examples of at least two classes."""
-        if given.task is not None:
-            _known(tasks, given.task)
-        texts, labels = [e.text for e in given.examples], [e.label for e in given.examples]
-        return _told(tasks.learn(labelled(texts, labels), given.task))
+        support = labelled([e.text for e in given.examples], [e.label for e in given.examples])
+        if given.task is None:
+            return _told(tasks.learn(support))
+        return _told(_there(tasks.change(given.task, lambda _: support)))
 
     @app.post("/api/predict")
     def predict(given: Predict) -> list[dict[str, Any]]:
         """Labels texts: classes with scores, and the nearest examples."""
-        return _answers(tasks.meta, _known(tasks, given.task), checked_texts(given.texts))
+        return _answers(tasks.meta, _there(tasks.find(given.task)), checked_texts(given.texts))
 
     @app.post("/api/correct")
     def correct(given: Correct) -> dict[str, Any]:
         """Learns a text whose class was told, beside the examples so far; the same text counts once."""
-        task = _known(tasks, given.task)
         (text,) = checked_texts([given.text])
-        return _told(tasks.learn(_corrected(task.support, text, given.label), given.task))
+        return _told(_there(tasks.change(given.task, lambda known: _corrected(known, text, given.label))))
 
     @app.delete("/api/tasks/{name}", status_code=204)
     def forget(name: str) -> None:
@@ -136,15 +138,32 @@ def _add_tasks(app: FastAPI, tasks: Tasks) -> None:
             raise HTTPException(404, "there is no such task")
 
 
-def _known(tasks: Tasks, name: str) -> AdaptedTask:
-    task = tasks.find(name)
-    if task is None:
+def _about(meta: Learned) -> dict[str, Any]:
+    """A folder is told by its last part alone: what else lies on the disk is nobody's business."""
+    model = read_config(meta.folder / "config.yaml")["model"]
+    backbone = model.get("init_args", {}).get("backbone")
+    return {
+        "run": meta.folder.name,
+        "backbone": Path(backbone).name if backbone else None,
+        "version": version_of(PACKAGE),
+    }
+
+
+def _there(found: Found | None) -> Found:
+    if found is None:
         raise HTTPException(404, "there is no such task, or none any more: learn it again")
-    return task
+    return found
 
 
 def _corrected(support: Labelled, text: str, label: str) -> Labelled:
     pairs = [pair for pair in zip(support.texts, support.labels, strict=True) if pair[0] != text]
+    if len(pairs) >= MOST_EXAMPLES:
+        raise BadExamplesError(
+            "a task has no room for another example",
+            got=f"{len(pairs) + 1:,} examples",
+            needed=f"at most {MOST_EXAMPLES:,}",
+            fix="remove some that are alike",
+        )
     return labelled([*(t for t, _ in pairs), text], [*(own for _, own in pairs), label])
 
 
@@ -191,5 +210,13 @@ def _unusable(request: Request, error: Exception) -> JSONResponse:
 def _malformed(request: Request, error: Exception) -> JSONResponse:
     """Where and what, without what was sent: it may be large."""
     assert isinstance(error, RequestValidationError)
-    said = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()[:5]]
+    said = [
+        f"{'.'.join(str(part)[:LONGEST] for part in each['loc'])}: {each['msg']}"
+        for each in error.errors()[:5]
+    ]
     return JSONResponse({"error": "; ".join(said)}, 422)
+
+
+def _failed(request: Request, error: Exception) -> JSONResponse:
+    """What was not foreseen; its traceback is for the console alone."""
+    return JSONResponse({"error": "this failed: the console of `fewshot serve` has more"}, 500)

@@ -102,7 +102,7 @@ class Guard:
         if scope["method"] not in ("GET", "HEAD", "DELETE") and kind != "application/json":
             return 415, "the content type must be application/json", {}
         length = given.get("content-length", "0")
-        if not length.isdigit() or int(length) > self._limits.body:
+        if not length.isdecimal() or len(length) > 15 or int(length) > self._limits.body:
             return self._too_large()
         return None
 
@@ -124,7 +124,7 @@ class Guard:
 def _host(header: str) -> str:
     """The name in a Host header, without its port."""
     name, _, port = header.rpartition(":")
-    return (name if port.isdigit() else header).lower()
+    return (name if port.isdecimal() else header).lower()
 
 
 def _headers() -> list[tuple[bytes, bytes]]:

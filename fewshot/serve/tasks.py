@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fewshot.classify.examples import Labelled
@@ -37,15 +38,37 @@ class Tasks:
         self.meta, self._most = meta, most
         self._kept: OrderedDict[str, AdaptedTask] = OrderedDict()
         self._lock = threading.Lock()
+        self._changing = threading.Lock()  # two corrections at once: the second begins from the first's
 
-    def learn(self, support: Labelled, name: str | None = None) -> Kept:
-        """Learns from examples; under a name that is there, in place of what was learned before."""
-        task, name = adapted(self.meta, support), name or secrets.token_urlsafe(16)
+    def learn(self, support: Labelled) -> Kept:
+        """Learns from examples, under a name of its own."""
+        task, name = adapted(self.meta, support), secrets.token_urlsafe(16)
         with self._lock:
             self._kept[name] = task
-            self._kept.move_to_end(name)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
+        return Kept(name, task)
+
+    def change(self, name: str, changed: Callable[[Labelled], Labelled]) -> Kept | None:
+        """Learns a task again, from what `changed` makes of its examples.
+
+        Args:
+            name: of the task.
+            changed: from the examples so far to those that it is learned from.
+
+        Returns:
+            The task; None where there is none, or none any more.
+        """
+        with self._changing:
+            before = self.find(name)
+            if before is None:
+                return None
+            task = adapted(self.meta, changed(before.support))
+            with self._lock:
+                if name not in self._kept:  # forgotten meanwhile
+                    return None
+                self._kept[name] = task
+                self._kept.move_to_end(name)
         return Kept(name, task)
 
     def find(self, name: str) -> AdaptedTask | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -9,7 +10,9 @@ import pytest
 from asked import LABELS, NEW, TEXTS
 from serving import served
 
+from fewshot.classify.examples import Labelled, labelled
 from fewshot.classify.learned import learned
+from fewshot.serve import app as served_app
 from fewshot.serve.app import FILES, create_app
 from fewshot.serve.guard import Guard, Limits
 from fewshot.serve.tasks import Tasks
@@ -75,7 +78,8 @@ def test_the_page_and_its_description(client: httpx.Client) -> None:
         assert "https://" not in found.text, "nothing comes from elsewhere"
         assert "innerHTML" not in found.text
     about = client.get("/api/about").json()
-    assert about["run"] == "ProtoNet"
+    assert (about["run"], about["backbone"]) == ("ProtoNet", "tiny")
+    assert about["ran"].startswith("backbone: cpu, float32")
     paths = client.get("/openapi.json").json()["paths"]
     assert set(paths) == {"/api/about", "/api/learn", "/api/predict", "/api/correct", "/api/tasks/{name}"}
 
@@ -125,6 +129,47 @@ def test_hostile_bodies(content: bytes, status: int, client: httpx.Client) -> No
     assert found.status_code == status
     assert "error" in found.json()
     assert "Traceback" not in found.text
+
+
+def test_what_was_sent_is_not_sent_back(client: httpx.Client) -> None:
+    found = client.post("/api/learn", json={"examples": [], "k" * 500_000: 1})
+    assert found.status_code == 422
+    assert len(found.text) < 1000
+
+
+def test_what_was_not_foreseen_is_said_without_its_traceback(
+    client: httpx.Client, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(served_app, "answer", fails)
+    found = client.post("/api/predict", json={"task": task, "texts": ["a"]})
+    assert found.status_code == 500
+    assert found.json() == {"error": "this failed: the console of `fewshot serve` has more"}
+    assert found.headers["x-content-type-options"] == "nosniff"
+
+
+def test_corrections_at_once_are_all_kept(client: httpx.Client, task: str) -> None:
+    def correct(number: int) -> int:
+        body = {"task": task, "text": f"word {number}", "label": "mine"}
+        return client.post("/api/correct", json=body).status_code
+
+    with ThreadPoolExecutor(6) as threads:
+        assert list(threads.map(correct, range(6))) == [200] * 6
+    learnt = client.post("/api/correct", json={"task": task, "text": "word 0", "label": "mine"}).json()
+    assert learnt["shots"]["mine"] == 6
+
+
+def test_corrections_have_the_limit_of_examples(
+    client: httpx.Client, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served_app, "MOST_EXAMPLES", len(EXAMPLES))
+    found = client.post("/api/correct", json={"task": task, "text": "one more", "label": "card"})
+    assert found.status_code == 422
+    assert "no room for another example" in found.json()["error"]
+    known = client.post("/api/correct", json={"task": task, "text": TEXTS[0], "label": "refund"})
+    assert known.json()["shots"] == {"card": 2, "exchange": 3, "refund": 4}, "in place of another"
 
 
 def test_a_body_of_unknown_length_is_cut_off(client: httpx.Client) -> None:
@@ -177,8 +222,6 @@ def test_requests_come_back_with_time() -> None:
 
 
 def test_the_oldest_task_goes_first(runs: Callable[[str], str]) -> None:
-    from fewshot.classify.examples import labelled
-
     tasks = Tasks(learned(runs("ProtoNet")), most=2)
     support = labelled(TEXTS, LABELS)
     one, two = tasks.learn(support), tasks.learn(support)
@@ -188,6 +231,26 @@ def test_the_oldest_task_goes_first(runs: Callable[[str], str]) -> None:
     assert tasks.find(two.name) is None
     assert tasks.find(one.name)
     assert not tasks.forget(two.name)
+    assert tasks.change(two.name, lambda known: known) is None
+    assert tasks.change(one.name, lambda known: forgets(tasks, one.name, known)) is None
+    assert tasks.find(one.name) is None, "what was forgotten meanwhile does not come back"
+
+
+def forgets(tasks: Tasks, name: str, known: Labelled) -> Labelled:
+    assert tasks.forget(name)
+    return known
+
+
+@pytest.mark.parametrize("length", ["\xb2", "9" * 5000, "-1", "a"])
+def test_lengths_that_are_none_are_too_large(length: str) -> None:
+    async def nothing(*_: Any) -> None:
+        return
+
+    refused = Guard(nothing, (), Limits())._refused(
+        {"method": "GET"}, {"host": "localhost", "content-length": length}
+    )
+    assert refused
+    assert refused[0] == 413
 
 
 def test_markup_is_text(client: httpx.Client, task: str) -> None:

@@ -13,6 +13,7 @@ from fewshot.serve.app import create_app
 from fewshot.serve.guard import Limits
 
 pytestmark = MARKS
+FOCUSED = "return document.activeElement.getAttribute('aria-label') || ''"
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
@@ -60,6 +61,18 @@ def test_examples_are_learned_and_a_correction_changes_the_answer(browser: Any, 
     waits(browser, lambda: text_of(browser, "label") == "fees")
 
 
+def test_quick_clicks_take_turns_and_the_focus_stays_in_the_list(browser: Any) -> None:
+    kept = browser.find_element("id", "examples").get_property("value")
+    first, second = browser.find_elements("css selector", "#known button")[:2]
+    browser.execute_script("arguments[0].click(); arguments[0].click(); arguments[1].click()", first, second)
+    waits(browser, lambda: "8 examples of 4 classes" in text_of(browser, "learned"))
+    waits(browser, lambda: browser.execute_script(FOCUSED).startswith("remove: "))
+    enter(browser, "examples", kept.replace(" | ", ", "))  # a comma does too
+    browser.find_element("id", "learn").click()
+    waits(browser, lambda: "10 examples of 5 classes" in text_of(browser, "learned"))
+    assert browser.find_element("id", "examples").get_property("value") == kept
+
+
 def test_what_is_wrong_is_said_and_nothing_is_lost(browser: Any) -> None:
     kept = browser.find_element("id", "examples").get_property("value")
     enter(browser, "examples", "no class here")
@@ -69,6 +82,10 @@ def test_what_is_wrong_is_said_and_nothing_is_lost(browser: Any) -> None:
     browser.find_element("id", "learn").click()
     waits(browser, lambda: "there is one class alone" in text_of(browser, "error"))
     assert len(browser.find_elements("css selector", "#known tr")) == 10
+    assert "10 examples of 5 classes" in text_of(browser, "learned")
+    enter(browser, "right", "a|b")
+    browser.find_element("css selector", "#correct button").click()
+    waits(browser, lambda: "has no | and no tab" in text_of(browser, "error"))
     enter(browser, "examples", kept)
     browser.find_element("id", "learn").click()
     waits(browser, lambda: not browser.find_element("id", "error").is_displayed())

@@ -3,38 +3,49 @@
 
 const at = (id) => document.getElementById(id);
 let task = null;
+let known = []; // the examples of the task
 let asked = null;
+let before = Promise.resolve(); // one thing after another, so that no click acts on what is out of date
 
 async function call(method, path, body) {
-  const response = await fetch(path, {
-    method,
-    headers: { "content-type": "application/json" },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const found = response.status === 204 ? {} : await response.json();
-  if (!response.ok) throw new Error(found.error || `status ${response.status}`);
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers: { "content-type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new Error("there is no answer: does `fewshot serve` still run, and was less than a megabyte sent?");
+  }
+  const found = await response.json();
+  if (!response.ok) throw Object.assign(new Error(found.error), { status: response.status });
   return found;
 }
 
-async function guarded(button, work) {
-  button.disabled = true;
-  at("error").hidden = true;
-  try {
-    await work();
-  } catch (error) {
-    at("error").textContent = error.message;
-    at("error").hidden = false;
-  } finally {
-    button.disabled = false;
-  }
+function inTurn(work) {
+  before = before.then(async () => {
+    document.body.classList.add("busy");
+    at("error").hidden = true;
+    try {
+      await work();
+    } catch (error) {
+      at("error").textContent = error.message;
+      at("error").hidden = false;
+      at("error").scrollIntoView({ block: "nearest" });
+    } finally {
+      document.body.classList.remove("busy");
+    }
+  });
 }
 
 function examples() {
   return at("examples").value.split("\n").map((line) => line.trim()).filter(Boolean).map((line, number) => {
-    const cut = line.search(/[|\t]/);
+    const bar = line.search(/[|\t]/);
+    const cut = bar < 0 ? line.indexOf(",") : bar;
     const label = cut < 0 ? "" : line.slice(0, cut).trim();
     const text = cut < 0 ? "" : line.slice(cut + 1).trim();
-    if (!label || !text) throw new Error(`example ${number + 1} has no class and text with a | between them: ${line}`);
+    if (!label || !text) throw new Error(`example ${number + 1} has no class and text with a | between them: ${line.slice(0, 200)}`);
     return { label, text };
   });
 }
@@ -58,6 +69,7 @@ function bar(value, label) {
 
 function showTask(found) {
   task = found.task;
+  known = found.examples;
   const classes = found.classes.length, shots = found.examples.length;
   at("learned").textContent = `${shots} examples of ${classes} classes, learned in ${found.seconds.toFixed(2)} s`
     + (found.note ? `; ${found.note}` : "");
@@ -69,22 +81,48 @@ function showTask(found) {
     button.className = "plain";
     button.textContent = "×";
     button.setAttribute("aria-label", `remove: ${each.text}`);
-    button.addEventListener("click", () => guarded(button, async () => {
-      await learn(found.examples.filter((_, other) => other !== number));
-    }));
+    button.addEventListener("click", () => inTurn(() => remove(each, number)));
     return row(each.label, each.text, button);
   }));
 }
 
 async function learn(given) {
+  const said = at("learned").textContent;
+  at("learned").textContent = "learning …";
   try {
-    showTask(await call("POST", "/api/learn", { examples: given, task }));
+    showTask(await learned(given));
   } catch (error) {
-    if (!error.message.includes("no such task")) throw error;
-    task = null; // it was forgotten: another one takes its place
-    showTask(await call("POST", "/api/learn", { examples: given, task }));
+    at("learned").textContent = said;
+    throw error;
   }
   if (asked !== null) await ask(asked);
+}
+
+async function learned(given) {
+  try {
+    return await call("POST", "/api/learn", { examples: given, task });
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    task = null; // it was forgotten: another one takes its place
+    return call("POST", "/api/learn", { examples: given, task });
+  }
+}
+
+async function remove(example, number) {
+  const place = known.findIndex((each) => each.text === example.text && each.label === example.label);
+  if (place < 0) return; // a second click on it
+  await learn(known.filter((_, other) => other !== place));
+  const buttons = at("known").querySelectorAll("button"); // the one that had the focus is gone
+  buttons[Math.min(number, buttons.length - 1)].focus();
+}
+
+async function correct(label) {
+  // examples are written with it into the field above, and read back from there
+  if (!label) throw new Error("name the class that it should be");
+  if (/[|\t]/.test(label)) throw new Error("the name of a class has no | and no tab: they end it");
+  showTask(await call("POST", "/api/correct", { task, text: asked, label }));
+  at("right").value = "";
+  await ask(asked);
 }
 
 async function ask(text) {
@@ -102,19 +140,19 @@ async function ask(text) {
   at("answer").hidden = false;
 }
 
-at("learn").addEventListener("click", () => guarded(at("learn"), () => learn(examples())));
+at("learn").addEventListener("click", () => inTurn(() => learn(examples())));
 at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  guarded(event.submitter, () => ask(at("text").value));
+  const text = at("text").value;
+  inTurn(() => ask(text));
 });
 at("correct").addEventListener("submit", (event) => {
   event.preventDefault();
-  guarded(event.submitter, async () => {
-    showTask(await call("POST", "/api/correct", { task, text: asked, label: at("right").value.trim() }));
-    at("right").value = "";
-    await ask(asked);
-  });
+  const label = at("right").value.trim();
+  inTurn(() => correct(label));
 });
-call("GET", "/api/about").then((found) => {
-  at("about").textContent = `A classifier from a few labelled examples. Run: ${found.run}; fewshot ${found.version}; ${found.ran}`;
+inTurn(async () => {
+  const found = await call("GET", "/api/about");
+  const run = found.backbone ? `${found.run} (${found.backbone})` : found.run;
+  at("about").textContent = `A classifier from a few labelled examples. Run: ${run}; fewshot ${found.version}; ${found.ran}`;
 });
