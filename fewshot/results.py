@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -143,6 +143,14 @@ def _generation_summary(results: Sequence[TaskResult], repeats: int) -> Row:
         if found
         else {}
     )
+
+
+def setting_of(summary: Mapping[str, Any]) -> str:
+    """The size of a test task, of the content of `summary.json`: '5-way 5-shot', '8 support examples'."""
+    way, shot = (summary[name] if summary[name] is not None else "varying" for name in ("way", "shot"))
+    if "generation" in summary:  # what is written has no classes
+        return f"{'a varying number of' if shot == 'varying' else shot} support examples"
+    return f"{way}-way {shot}-shot"
 
 
 def _scores(

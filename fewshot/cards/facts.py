@@ -14,6 +14,7 @@ from fewshot.data.catalogue import entry_of
 from fewshot.data.find import Reference
 from fewshot.data.split import SIDES
 from fewshot.outer import Training
+from fewshot.results import setting_of
 from fewshot.run import Run
 from fewshot.tasks.family import TaskFamily
 
@@ -176,7 +177,4 @@ class Facts:
     @property
     def setting(self) -> str:
         """The size of a test task: '5-way 5-shot'."""
-        way, shot = self.summary["way"], self.summary["shot"]
-        if self.writes:
-            return f"{'a varying number of' if shot is None else shot} support examples"
-        return f"{way or 'various'}-way {shot or 'various'}-shot"
+        return setting_of(self.summary)

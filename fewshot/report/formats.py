@@ -10,6 +10,7 @@ from fewshot.metrics.scores import SCORES
 from fewshot.report.content import BESIDE
 from fewshot.report.parsing import Row
 from fewshot.report.tables import half_width, percent
+from fewshot.results import setting_of
 
 TITLES = {"accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1"}
 LATEX = {
@@ -123,10 +124,9 @@ def _note(content: Row) -> str:
     if not runs:
         return "No run is finished."
     first = runs[0]
-    way, shot = (first[name] if first[name] is not None else "varying" for name in ("way", "shot"))
     paired = "; differences in accuracy are paired, episode by episode" if content["differences"] else ""
     return (
-        f"{first['episodes']} test episodes, {way}-way {shot}-shot, seed {first['seed']}; "
+        f"{first['episodes']} test episodes, {setting_of(first)}, seed {first['seed']}; "
         f"percent, with the half width of the 95% interval over episodes{paired}."
     )
 

@@ -8,31 +8,23 @@ from rich.table import Table
 
 from fewshot.comparison import BEFORE
 from fewshot.metrics.scores import SCORES
+from fewshot.results import setting_of
 
 WIDE = 108  # columns; a table that is cut says less than one that is wrapped
 
 
 def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     """One evaluation: each score before and after adaptation, in percent."""
-    way, shot = (summary[name] if summary[name] is not None else "?" for name in ("way", "shot"))
-    table = Table(title=f"{summary['episodes']} test episodes, {way}-way {shot}-shot, seed {summary['seed']}")
+    title = f"{summary['episodes']} test episodes, {setting_of(summary)}, seed {summary['seed']}"
+    table = Table(title=title)
     for column in ("score", "before", "after", "95% interval", "std", "worst tenth"):
         table.add_column(column, justify="left" if column == "score" else "right")
     for name in SCORES:
-        after = summary[name]
-        cells = [summary["before"][name]["mean"], after["mean"]]
-        table.add_row(
-            name,
-            *map(percent, cells),
-            interval(after["ci95"]),
-            percent(after["std"]),
-            percent(after["worst_decile"]),
-        )
+        table.add_row(name, percent(summary["before"][name]["mean"]), *_spread(summary[name]))
+    for name, found in summary.get("generation", {}).items():
+        table.add_row(name, "", *_spread(found))
     if rejection := summary.get("auroc"):
-        spread = percent(rejection["std"]), percent(rejection["worst_decile"])
-        table.add_row(
-            "rejection (AUROC)", "", percent(rejection["mean"]), interval(rejection["ci95"]), *spread
-        )
+        table.add_row("rejection (AUROC)", "", *_spread(rejection))
     console.print(table)
     for line in spread_lines(summary):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
@@ -40,6 +32,12 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
         console.print(f"{skipped} outer steps were skipped: a loss was not finite; log.jsonl has which")
     if summary["ran"]:
         console.print(summary["ran"], soft_wrap=True, highlight=False, markup=False)
+
+
+def _spread(found: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """A score over the tasks: its mean, interval, deviation and worst tenth."""
+    mean, std, worst = (percent(found[name]) for name in ("mean", "std", "worst_decile"))
+    return mean, interval(found["ci95"]), std, worst
 
 
 def spread_lines(summary: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from fewshot.metrics.scores import FURTHER, SCORES
 from fewshot.report.parsing import Row
 from fewshot.report.reading import ReportedRun
 from fewshot.report.tables import against, difference_cell, interval, percent, spread_lines
+from fewshot.results import setting_of
 
 TITLES = {
     "accuracy": "accuracy",
@@ -20,6 +21,15 @@ TITLES = {
     "log_loss": "log loss",
     "ece": "calibration error",
     "auroc": "rejection (AUROC)",
+}
+WRITTEN = {
+    "exact_match": "exact match",
+    "token_f1": "F1 of tokens",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rouge_l": "ROUGE-L",
 }
 
 
@@ -40,12 +50,12 @@ def view_of(run: ReportedRun) -> Row:
 
 def _results(run: ReportedRun) -> Row:
     summary = run.figures
-    way, shot = (summary[name] if summary[name] is not None else "varying" for name in ("way", "shot"))
     inspected, seed = run.inspection or {}, summary["seed"]
     return {
         "summary": summary,
-        "episodes_said": f"{summary['episodes']} test episodes, {way}-way {shot}-shot, seed {seed}",
+        "episodes_said": f"{summary['episodes']} test episodes, {setting_of(summary)}, seed {seed}",
         "scores": list(score_rows(summary)),
+        "written": "generation" in summary,
         "beside": spread_lines(summary),
         "sources": sorted(summary.get("sources", {}).items(), key=lambda item: item[1]["accuracy"]["mean"]),
         "extreme": [_task(task) for task in inspected.get("tasks", ())],
@@ -57,10 +67,11 @@ def _results(run: ReportedRun) -> Row:
 
 def score_rows(summary: Row) -> Iterator[Row]:
     """A row of texts for each score that the summary has."""
-    for name, title in TITLES.items():
-        if name not in summary:
-            continue
-        found, told = summary[name], (_nats if name == "log_loss" else percent)
+    written = summary.get("generation", {})
+    rows = [(name, title, summary[name]) for name, title in TITLES.items() if name in summary]
+    rows += [(name, WRITTEN.get(name, name), found) for name, found in written.items()]
+    for name, title, found in rows:
+        told = _nats if name == "log_loss" else percent
         before = _before(summary, name)
         boot = found.get("bootstrap95")
         yield {

@@ -10,11 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Cli
+from conftest import CausalMaker, Cli
 from report import made
 
+from fewshot.algorithms.mamladam import MAMLAdam
+from fewshot.evaluation import Evaluation
 from fewshot.metrics.paired import corrected, paired
 from fewshot.metrics.scores import SCORES
+from fewshot.outer import Training
+from fewshot.tasks.strings import StringTasks
+from fewshot.training import Trainer
 
 TASKS = made.results(12, 0.8)
 
@@ -70,6 +75,22 @@ def test_the_figures_are_those_of_the_summary(cli: Cli, one: Path) -> None:
         assert cells[2] == f"{100 * low:.1f} to {100 * high:.1f}"
         assert cells[3] == " to ".join(f"{100 * each:.1f}" for each in found["bootstrap95"])
         assert cells[5] == f"{100 * found['worst_decile']:.1f}"
+
+
+def test_written_answers_have_their_own_scores(
+    cli: Cli, make_causal: CausalMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, learner = tmp_path / "words", make_causal(max_new_tokens=4)
+    few = Evaluation(episodes=3)
+    Trainer(StringTasks(2, 2), learner, MAMLAdam(1), Training(steps=0), evaluation=few, out=run).fit()
+    capsys.readouterr()
+    text, found = page_of(cli, run), json.loads((run / "summary.json").read_text())["generation"]
+    assert "3 test episodes, 2 support examples, seed 0" in text
+    for name in ("exact_match", "bleu", "rouge_l"):
+        (row,) = re.findall(rf'<tr data-score="{name}">(.*?)</tr>', text)
+        assert re.findall(r"<td>(.*?)</td>", row)[1] == f"{100 * found[name]['mean']:.1f}"
+    assert "macro averages" not in text
+    assert "those of their words" in text
 
 
 def test_the_same_run_gives_the_same_page(cli: Cli, one: Path) -> None:
