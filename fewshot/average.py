@@ -8,6 +8,7 @@ forgotten.
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,16 @@ class Average:
     def put(self) -> None:
         """Gives the parameters the averaged values for good."""
         self._write(self._values)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The averaged values, and of how many steps they are."""
+        return dict(self._values), {"steps": self._steps}
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Takes what `state` gave."""
+        places = {name: parameter.device for name, parameter in self._parameters.items()}
+        self._values = {name: value.to(places[name]) for name, value in tensors.items()}
+        self._steps = facts["steps"]
 
     def _write(self, values: Mapping[str, Tensor]) -> None:
         with torch.no_grad():

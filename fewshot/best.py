@@ -1,8 +1,9 @@
 """Validations, and the one that is kept."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -69,3 +70,14 @@ class Best:
         if better:
             self.values, self.step, self.accuracy, self.loss = snapshot(parameters), step, accuracy, loss
         return better
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The meta-parameters, and which validation they are of."""
+        loss = self.loss if math.isfinite(self.loss) else None  # JSON has no infinity
+        return self.values, {"accuracy": self.accuracy, "loss": loss, "step": self.step, "worse": self.worse}
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Takes what `state` gave."""
+        self.values, self.accuracy = dict(tensors), facts["accuracy"]
+        self.loss = math.inf if facts["loss"] is None else facts["loss"]
+        self.step, self.worse = facts["step"], facts["worse"]

@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        0 done; 1 the work failed; 2 the input or the command line is wrong; 130 interrupted.
+        0 done; 1 the work failed; 2 the input or the command line is wrong; 130 or 143 stopped
+        by Ctrl-C or SIGTERM.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
 from fewshot.comparison import Contestant, adapted_by, compare, comparison, like
-from fewshot.config import build, command_parser, parse, resolved
+from fewshot.config import build, command_parser, parse, read_config, resolved
 from fewshot.errors import InputError, suggestion
 from fewshot.evaluation import Evaluation, evaluate
 from fewshot.files import write_json, write_text
@@ -40,15 +40,19 @@ def train(arguments: Sequence[str]) -> int:
     """`fewshot train`."""
     example = "--family NWayKShot --family.source questions.jsonl --out runs/questions"
     parser = command_parser("train", "[--config FILE] [--key value ...] --out RUN", TRAIN, example)
-    parser.add_argument("--out", type=str, required=True, help="the run directory to write")
+    parser.add_argument("--out", type=str, help="the run directory to write; needed, but for --resume")
     parser.add_argument("--overwrite", action="store_true", help="replace a run directory that exists")
     strict = "refuse data whose sides share classes, texts or near-duplicates; else they are reported"
     parser.add_argument("--strict", action="store_true", help=strict)
     shown = f"write the lines of the log for these too, into OUT/trackers: {', '.join(TRACKERS)}"
     parser.add_argument("--trackers", nargs="*", default=[], help=shown)
-    parsed = parse(parser, arguments)
+    going_on = "go on with a training that was stopped, with its own settings; --trackers alone may follow"
+    parser.add_argument("--resume", type=str, metavar="RUN", help=going_on)
+    parsed = parse(parser, _those_of_the_run(arguments))
+    if parsed.out is None:
+        raise InputError("--out is missing", needed="the run directory to write", fix="add --out runs/NAME")
     out = Path(parsed.out)
-    if not parsed.overwrite:
+    if not parsed.overwrite and not parsed.resume:
         check_free(out)
     parts = build(parser, parsed)
     trainer = Trainer(
@@ -57,15 +61,41 @@ def train(arguments: Sequence[str]) -> int:
         config=lambda: resolved(parser, parsed, parts, trainer.resolved()),
         strict=parsed.strict,
         trackers=parsed.trackers,
+        resume=parsed.resume is not None,
     )
     trainer.check()
-    if out.exists():
+    if out.exists() and not parsed.resume:
         RunFolder(out).remove()
     run = trainer.fit()
     console = Console()
     print_summary(run.summary, console)
     console.print(f"written to {out}", soft_wrap=True, highlight=False, markup=False)
     return 0
+
+
+def _those_of_the_run(arguments: Sequence[str]) -> list[str]:
+    """The arguments; of `--resume RUN` those that the run was started with.
+
+    Raises:
+        InputError: other options beside it, or no run to go on with.
+    """
+    words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    if "--resume" not in words:
+        return list(arguments)
+    place = words.index("--resume")
+    given, others = words[place + 1 : place + 2], words[:place] + words[place + 2 :]
+    if not given or (others and others[0] != "--trackers"):
+        raise InputError(
+            "a training goes on with its own settings",
+            where="--resume",
+            got=" ".join(others) or "no run",
+            needed="the run directory, and no other options but --trackers",
+            fix="fewshot train --resume RUN",
+        )
+    folder = RunFolder(Path(given[0]))
+    folder.check_is_run()
+    read_config(folder.path / "config.yaml")
+    return ["--config", f"{folder.path / 'config.yaml'}", "--out", *given, "--resume", *given, *others]
 
 
 def evaluate_run(arguments: Sequence[str]) -> int:

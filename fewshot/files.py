@@ -41,6 +41,12 @@ def whole(path: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
+def remove_parts(folder: Path) -> None:
+    """Removes what processes that were killed had begun to write in a folder and those below."""
+    for path in list(folder.rglob(".*.part")):
+        _remove(path)
+
+
 def unwritable(path: Path, error: OSError | SafetensorError) -> UnwritableError:
     """What to say of a file that could not be written."""
     return UnwritableError(

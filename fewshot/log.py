@@ -1,8 +1,12 @@
 """The lines of a training: in the run directory, for trackers, and the objective that they end with."""
 
+import json
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from fewshot.errors import InputError
 from fewshot.run import RunFolder
 from fewshot.trackers import Trackers
 
@@ -24,11 +28,38 @@ class Log:
 
     def add(self, line: dict[str, Any]) -> None:
         """A line; skipped steps and those of one class have no objective."""
-        values = self._objectives.setdefault(line.get("stage", META), [])
-        values += [line["objective"]] if "objective" in line else []
+        self._remember(line)
         if self._folder:
             self._folder.log(line)
         self._trackers.line(line)
+
+    def size(self) -> int:
+        """Bytes of `log.jsonl`."""
+        path = self._file()
+        return path.stat().st_size if path and path.exists() else 0
+
+    def cut(self, size: int) -> None:
+        """Goes on behind the first bytes of a log that is there, and reads its objectives again.
+
+        Raises:
+            InputError: it has fewer bytes, or they are no whole lines.
+        """
+        path = self._file()
+        if not path or not (path.exists() or size):
+            return
+        try:
+            kept = path.read_bytes()[:size]
+            lines = [json.loads(line) for line in kept.decode("utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            raise InputError("the log cannot be read", where=path, got=str(error)) from error
+        if len(kept) < size:
+            raise InputError("the log is shorter than it was", where=path, got=len(kept), needed=size)
+        os.truncate(path, size)
+        for line in lines:
+            self._remember(line)
+
+    def _file(self) -> Path | None:
+        return self._folder.path / "log.jsonl" if self._folder else None
 
     def start(self, config: str, say: Callable[[str], None]) -> None:
         """Before the first line: the text of `config.yaml`, and who is told what happens to trackers."""
@@ -41,6 +72,10 @@ class Log:
     def close(self) -> None:
         """Whether the training came to its end or not."""
         self._trackers.close()
+
+    def _remember(self, line: Mapping[str, Any]) -> None:
+        values = self._objectives.setdefault(line.get("stage", META), [])
+        values += [line["objective"]] if "objective" in line else []
 
     def objective(self) -> dict[str, float]:
         """J(theta) of each stage, the mean of its last steps; see `fewshot.score`."""

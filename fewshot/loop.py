@@ -2,13 +2,14 @@
 
 import contextlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from fewshot.ahead import ahead
-from fewshot.checkpoint import meta_parameters
+from fewshot.checkpoint import meta_parameters, restore, snapshot
 from fewshot.engine import DivergedError, Engine, MetaBatch, Outcome
 from fewshot.memory import peak_memory
 from fewshot.models.compute import product_rate
@@ -34,23 +35,54 @@ class OuterLoop:
         self._optimiser = adamw(self.parameters, settings, engine.algorithm.lr_factor)
         self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimiser, settings.factor)
 
-    def lines(self) -> Generator[dict[str, Any]]:
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Meta-parameters and moments of the optimiser; its rates, the schedule, what was skipped."""
+        kept = self._optimiser.state_dict()
+        tensors = {f"parameter/{name}": value for name, value in snapshot(self.parameters).items()}
+        moments = {f"{n}/{name}": value for n, own in kept["state"].items() for name, value in own.items()}
+        tensors |= {f"optimiser/{name}": value for name, value in moments.items()}
+        schedule = self._scheduler.state_dict()
+        return tensors, {"groups": kept["param_groups"], "schedule": schedule, "skips": self.skips.counts()}
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Takes what `state` gave.
+
+        Raises:
+            InputError: the meta-parameters of another model or algorithm.
+        """
+        parts: dict[str, dict[str, Tensor]] = {"parameter": {}, "optimiser": {}}
+        for name, value in tensors.items():
+            part, _, own = name.partition("/")
+            parts[part][own] = value
+        restore(self.parameters, parts["parameter"], "the saved state")
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in parts["optimiser"].items():
+            number, _, own = name.partition("/")
+            moments.setdefault(int(number), {})[own] = value
+        self._optimiser.load_state_dict({"state": moments, "param_groups": facts["groups"]})
+        self._scheduler.load_state_dict(dict(facts["schedule"]))
+        self.skips.restore(facts["skips"])
+
+    def lines(self, first: int = 0) -> Generator[dict[str, Any]]:
         """Takes the steps; gives each one's line of the log, for the caller to stop between two of them.
+
+        Args:
+            first: steps that were taken before.
 
         Raises:
             FewshotError: steps whose loss is not finite, too many in a row.
         """
-        with contextlib.closing(ahead(self._batches())) as batches:
-            for step in range(self._settings.steps):
+        with contextlib.closing(ahead(self._batches(first))) as batches:
+            for step in range(first, self._settings.steps):
                 line = self._step(step, batches)
                 if "skipped" not in line:
                     self._scheduler.step()
                 yield line
 
-    def _batches(self) -> Iterator[MetaBatch]:
-        """The meta-batch of every step."""
+    def _batches(self, first: int) -> Iterator[MetaBatch]:
+        """The meta-batch of every step from one on."""
         size = self._settings.meta_batch
-        for step in range(self._settings.steps):
+        for step in range(first, self._settings.steps):
             numbers = range(step * size, (step + 1) * size)
             yield self._engine.collate(list(episodes(self._family, "train", self._settings.seed, numbers)))
 

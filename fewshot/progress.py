@@ -17,10 +17,11 @@ class Progress:
     Args:
         title: what is being done; an empty one shows nothing.
         total: how many steps there are.
+        done: those that were done before.
     """
 
-    def __init__(self, title: str, total: int) -> None:
-        self._title, self._total, self._done = title, total, 0
+    def __init__(self, title: str, total: int, done: int = 0) -> None:
+        self._title, self._total, self._done, self._first = title, total, done, done
         self._console = Console(stderr=True, highlight=False)
         self._started = self._spoken = time.monotonic()
         self._bar: RichProgress | None = None
@@ -35,7 +36,7 @@ class Progress:
                 TextColumn("{task.fields[note]}"),
                 console=self._console,
             )
-            self._task = self._bar.add_task(title, total=total, note="")
+            self._task = self._bar.add_task(title, total=total, completed=done, note="")
 
     def advance(self, steps: int, note: str) -> None:
         """`steps` more are done; `note` is shown beside them, such as the last losses."""
@@ -55,7 +56,8 @@ class Progress:
         return self._done >= self._total or time.monotonic() - self._spoken >= LINE_EVERY
 
     def _left(self) -> str:
-        seconds = (time.monotonic() - self._started) / self._done * (self._total - self._done)
+        pace = (time.monotonic() - self._started) / max(1, self._done - self._first)
+        seconds = pace * (self._total - self._done)
         return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
     def __enter__(self) -> Self:

@@ -52,8 +52,14 @@ def check_free(path: Path) -> None:
             "the output exists already",
             where=path,
             needed="a name that is free",
-            fix="choose another name, or add --overwrite to replace it",
+            fix="choose another name, or add --overwrite to replace it"
+            + (f"; or go on with it: fewshot train --resume {path}" if is_unfinished(path) else ""),
         )
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a training was begun there that did not come to its end."""
+    return (path / "run.json").is_file() and not (path / "summary.json").is_file()
 
 
 def settings_alone(parts: Sequence[object], groups: Mapping[str, Mapping[str, Any]]) -> str:

@@ -1,5 +1,6 @@
 """Outer steps that are not taken, since a loss is not finite."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fewshot.errors import FewshotError
@@ -22,6 +23,14 @@ class Skips:
     def taken(self) -> None:
         """A step that was taken."""
         self._in_a_row = 0
+
+    def counts(self) -> list[int]:
+        """Those in a row, and all."""
+        return [self._in_a_row, self.total]
+
+    def restore(self, counts: Sequence[int]) -> None:
+        """Takes what `counts` gave."""
+        self._in_a_row, self.total = counts
 
     def skip(self, step: int, what: str) -> dict[str, Any]:
         """A step that was not; returns its line of the log.

@@ -10,10 +10,8 @@ from typing import Any
 import torch
 
 from fewshot.algorithms.algorithm import Algorithm, ready
-from fewshot.average import Average
-from fewshot.best import Best, Validated
+from fewshot.best import Validated
 from fewshot.cards.card import card
-from fewshot.checkpoint import restore, save_tensors, snapshot
 from fewshot.chunks import Chunks
 from fewshot.data.split import SIDES
 from fewshot.engine import Engine
@@ -21,11 +19,13 @@ from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
 from fewshot.inspection.inspect import inspect
 from fewshot.log import Log, said_of
-from fewshot.loop import OuterLoop
+from fewshot.metatraining import CHECKPOINTS, MetaTraining
 from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
 from fewshot.progress import Progress
+from fewshot.reopening import reopen
 from fewshot.run import Run, RunFolder, settings_alone
+from fewshot.saved import State, States
 from fewshot.tasks.apart import report_of
 from fewshot.tasks.family import TaskFamily, episodes
 from fewshot.trackers import Trackers
@@ -50,6 +50,8 @@ class Trainer:
         config: gives the text of `config.yaml`; asked once the algorithm is prepared.
         title: what the progress bar says; no bar where it is empty.
         trackers: 'tensorboard', 'wandb': are given the lines of the log and the test figures, in `out`.
+        resume: go on with the training in `out`, from its last state, if there is one; the result is the same
+            as if it had not been stopped.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Trainer:
         strict: bool = False,
         title: str = "meta-training",
         trackers: Sequence[str] = (),
+        resume: bool = False,
     ) -> None:
         self.family, self.model, self.algorithm = family, model, algorithm
         self.training, self.validation, self.evaluation = training, validation, evaluation
@@ -72,7 +75,7 @@ class Trainer:
         self._config, self._strict = config or self._settings, strict
         self._data: dict[str, Any] | None = None
         self._said: list[str] | None = None  # what the parts said when they were prepared
-        self._title, self._skipped = title, 0
+        self._title, self._skipped, self._resume = title, 0, resume
         self.log = Log(self._folder, Trackers(trackers, self._folder.path if self._folder else None))
         self._trains = algorithm.trainable and training.steps > 0
         at_once = training.tasks_at_once
@@ -128,6 +131,7 @@ class Trainer:
 
         Raises:
             InputError: an episode that cannot be drawn; nothing has been written then.
+            StoppedError: by Ctrl-C or SIGTERM; the state is saved then.
             FewshotError: a loss that is not finite, a disk that is full.
         """
         started = time.perf_counter()
@@ -152,17 +156,39 @@ class Trainer:
             FewshotError: a loss that is not finite, a disk that is full.
         """
         self.check(test=False)
-        config = self._config()
-        if self._folder:
-            self._folder.create(config, self._data)
-        self.log.start(config, Progress(self._title, 0).say)
+        config, say = self._config(), Progress(self._title, 0).say
+        before = self._open(config, say)
+        self.log.start(config, say)
         if self._trains:
-            self._transfer()
-            kept = self._meta_train(told or (lambda _: None))
+            if before is None:
+                self._transfer()
+            kept = self._meta_train(told or (lambda _: None), before)
         else:
             kept = self._untrained(told is not None)
         if self._folder:
             self._folder.write_meta(self.model, self.algorithm)
+        return kept
+
+    def _open(self, config: str, say: Callable[[str], None]) -> State | None:
+        """The run directory, new, or one to go on with; then its last state, if it has one."""
+        if not self._folder:
+            return None
+        if not (self._resume and self._folder.path.exists()):
+            self._folder.create(config, self._data)
+            return None
+        reopen(self._folder, config, self._data)
+        found = States(self._folder.path / CHECKPOINTS, self.training.keep).latest(say)
+        self.log.cut(found.facts["log"] if found else 0)
+        say(f"going on after outer step {found.step}" if found else "beginning again: no state was saved")
+        return found
+
+    def _meta_train(self, told: Callable[[Validated], None], before: State | None) -> Validated | None:
+        self._skipped = before.facts["skipped"] if before else self._skipped
+        path = self._folder.path if self._folder else None
+        given = self.training, self.validation, self.validate, self.log, path, self._title
+        work = MetaTraining(self.family, self.engine, *given)
+        kept = work.run(self._said or (), told, before, self._skipped)
+        self._skipped += work.skipped
         return kept
 
     def _untrained(self, asked: bool) -> Validated | None:
@@ -193,49 +219,6 @@ class Trainer:
                 self.log.add({"stage": TRANSFER} | line)
                 progress.advance(1, said_of(line))
         self._skipped += self._start.skipped
-
-    def _meta_train(self, told: Callable[[Validated], None]) -> Validated | None:
-        loop = OuterLoop(self.family, self.engine, self.training)
-        best, kept, every = Best(snapshot(loop.parameters)), None, self.validation.every
-        average = Average(loop.parameters, self.training.average)
-        with (
-            Progress(self._title, self.training.steps) as progress,
-            contextlib.closing(loop.lines()) as lines,
-        ):
-            self.engine.chunks.say = progress.say
-            for said in self._said or ():
-                progress.say(said)
-            for line in lines:
-                step = line["step"]
-                average.update()
-                due = every and (step == self.training.steps or step % every == 0)
-                if due:
-                    with average.in_place():
-                        found = self.validate(step)
-                        kept = found if self._take(found, best, loop.parameters) else kept
-                    line |= found.line(self.validation.baseline_loss)
-                    progress.say(f"step {step}: validation accuracy {line['valid_accuracy']:.3f}")
-                self.log.add(line)
-                progress.advance(1, said_of(line))
-                if "skipped" in line:
-                    progress.say(f"step {step} is skipped, not finite: {line['skipped']}")
-                if due:
-                    told(found)
-                if due and self.validation.patience and best.worse >= self.validation.patience:
-                    progress.say(f"stopped early: the best validation was at step {best.step}")
-                    break
-        self._skipped += loop.skips.total
-        average.put()
-        if best.step:
-            restore(loop.parameters, best.values, "best validation")
-        return kept
-
-    def _take(self, found: Validated, best: Best, parameters: dict[str, torch.nn.Parameter]) -> bool:
-        """Keeps the meta-parameters of a validation, in memory and on disk, if it is the best."""
-        better = best.take(parameters, found.step, found.accuracy, found.loss)
-        if better and self._folder:
-            save_tensors(self._folder.path / "checkpoints" / "best.safetensors", best.values)
-        return better
 
     def _finish(self, results: list[TaskResult], kept: Validated | None, seconds: float) -> Run:
         baseline = self.validation.baseline_loss

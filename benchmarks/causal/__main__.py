@@ -30,7 +30,10 @@ TEXTS = (
     "fewrel_domains",
 )  # not BANKING77
 REPEATING = ["--length", "64", "--batch", "32", "--repeated", "0.8"]  # it goes on so, and learns to copy
-SMALL = ["--vocabulary", "4096", "--width", "192", "--layers", "4", "--length", "256", "--steps", "300"]
+# spans that repeat from the begin, and short blocks, since most of what is learned here is to copy
+BEGIN = ["--vocabulary", "4096", "--length", "128", "--batch", "32", "--lr", "2e-3", "--steps", "2200"]
+BEGIN += ["--repeated", "0.3", "--longest", "40"]
+SMALL = [*BEGIN, "--width", "192", "--layers", "4", "--steps", "400"]  # the last of two options counts
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,7 +64,7 @@ def _pretrained(quick: bool) -> str:
     begun = folder.with_name(f"{folder.name}-begun")
     steps = "300" if quick else "800"
     for out, words in (
-        (begun, SMALL if quick else []),
+        (begun, SMALL if quick else BEGIN),
         (folder, [*REPEATING, "--start", str(begun), "--steps", steps]),
     ):
         if not out.is_dir() and pretrain.main([*TEXTS, "--out", str(out), *words]):

@@ -1,0 +1,140 @@
+"""Saved states of a training: whole files whose names have their checksums, the latest few of them."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from fewshot.errors import InputError
+from fewshot.files import whole
+
+NAME = re.compile(r"step-(\d{8,12})\.([0-9a-f]{16})\.safetensors")
+Facts = Mapping[str, Any]
+
+
+class Stateful(Protocol):
+    """A part of a training that goes on where it was."""
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors by name, and what JSON holds."""
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Facts) -> None:
+        """Takes what `state` gave."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A training after so many outer steps.
+
+    Args:
+        step: how many.
+        tensors: by name.
+        facts: what JSON holds.
+    """
+
+    step: int
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, step: int, parts: Mapping[str, Stateful], facts: Facts) -> "State":
+        """Gathers the parts of a training; their tensors have the names of their parts before their own."""
+        states = {part: each.state() for part, each in parts.items()}
+        tensors = {
+            f"{part}/{name}": value.detach().cpu().clone().contiguous()
+            for part, (own, _) in states.items()
+            for name, value in own.items()
+        }
+        return cls(step, tensors, {**facts, "parts": {part: own for part, (_, own) in states.items()}})
+
+    def load(self, parts: Mapping[str, Stateful]) -> None:
+        """Gives the parts of a training what they had."""
+        for part, each in parts.items():
+            begin = f"{part}/"
+            own = {
+                name.removeprefix(begin): value
+                for name, value in self.tensors.items()
+                if name.startswith(begin)
+            }
+            each.load(own, self.facts["parts"][part])
+
+
+class States:
+    """The states in a folder.
+
+    Args:
+        folder: where they are, or will be.
+        keep: how many of the latest are kept.
+    """
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self._folder, self._keep = folder, keep
+
+    def write(self, state: State) -> None:
+        """Writes a state, whole or not at all, then removes the oldest.
+
+        Raises:
+            UnwritableError: the disk is full or cannot be written.
+        """
+        about = {"step": str(state.step), "facts": json.dumps(state.facts)}
+        content = safetensors.torch.save(state.tensors, about)
+        with whole(self._folder / f"step-{state.step:08d}.{_digest(content)}.safetensors") as temporary:
+            temporary.write_bytes(content)
+        for old in self._found()[: -self._keep]:
+            old.unlink(missing_ok=True)
+
+    def latest(self, say: Callable[[str], None]) -> State | None:
+        """The latest state that is as it was written; None where there is none.
+
+        Args:
+            say: is told of those that are not.
+        """
+        for path in reversed(self._found()):
+            try:
+                return _read(path)
+            except InputError as error:
+                say(f"{error}\n  the state before it is taken")
+        return None
+
+    def _found(self) -> list[Path]:
+        """From the earliest to the latest."""
+        named = [path for path in self._folder.glob("step-*") if NAME.fullmatch(path.name)]
+        return sorted(named, key=lambda path: int(path.name.split(".")[0].removeprefix("step-")))
+
+
+def _read(path: Path) -> State:
+    """A state.
+
+    Raises:
+        InputError: it is not what was written under this name.
+    """
+    found = NAME.fullmatch(path.name)
+    assert found, "`_found` lists no others"
+    step, digest = int(found[1]), found[2]
+    try:
+        got = _digest(path.read_bytes())
+        if got != digest:
+            raise InputError(
+                "a saved state is damaged", where=path, got=f"checksum {got}", needed=f"checksum {digest}"
+            )
+        with safetensors.safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if about.get("step") != str(step):
+            raise InputError(
+                "a saved state has the name of another", where=path, got=f"the state of step {about['step']}"
+            )
+        return State(step, tensors, json.loads(about["facts"]))
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise InputError("a saved state cannot be read", where=path, got=str(error)) from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
