@@ -42,10 +42,12 @@ class Asking:
         tokens: prompts and answers as token numbers.
         calibrated: ask for class names after no text, too.
         room: tokens that are kept free for an answer to be written, where it is not longer.
+        branching: read a prompt once for all class names after it.
     """
 
-    def __init__(self, tokens: PromptTokens, calibrated: bool, room: int) -> None:
+    def __init__(self, tokens: PromptTokens, calibrated: bool, room: int, branching: bool) -> None:
         self._tokens, self._calibrated, self._room = tokens, calibrated, room
+        self._branching = branching
 
     def question(self, rows: Rows) -> Question:
         """What is asked of rows.
@@ -67,7 +69,7 @@ class Asking:
 
     def _written(self, rows: Rows) -> Question:
         """The answer of each row, a slot each."""
-        asked = Question(Choices(), len(rows.texts))
+        asked = Question(Choices(self._branching), len(rows.texts))
         for row, text in enumerate(rows.texts):
             answer = self._tokens.written(rows.answers[row])
             shown = rows.before(row)
@@ -89,7 +91,7 @@ class Asking:
                     neutral[task, shown] = len(asking)
                     asking.append((_empty(rows, task), task, shown))
         width = max(rows.ways)
-        asked = Question(Choices(), len(asking) * width)
+        asked = Question(Choices(self._branching), len(asking) * width)
         asked.neutral = [neutral[t, s] for _, t, s in asking[: len(rows.texts)]] if neutral else []
         for number, (text, task, shown) in enumerate(asking):
             worded = [Shown(each.text, in_words(each.answer)) for each in shown]
@@ -101,7 +103,7 @@ class Asking:
     def _channel(self, rows: Rows) -> Question:
         """Each text after every class name; slots as for names."""
         width = max(rows.ways)
-        asked = Question(Choices(), len(rows.texts) * width)
+        asked = Question(Choices(self._branching), len(rows.texts) * width)
         for row, text in enumerate(rows.texts):
             shown = [Shown(each.text, in_words(each.answer)) for each in rows.before(row)]
             for n, name in enumerate(rows.names[rows.task[row]]):

@@ -3,7 +3,6 @@
 import contextlib
 import inspect
 import json
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fewshot.errors import InputError
+from fewshot.models.branches import folded, key_of, row_of, unfolded
 from fewshot.models.cache import StateCache
 from fewshot.models.compute import surroundings
 from fewshot.models.inputs import Bucket, Packed, Part, TextInputs, Tokens, in_buckets, packed
@@ -192,8 +192,9 @@ class Body:
         lengths, tokens = list(part.packing.lengths), part.packing.tokens
         ids = torch.split(part.ids[0, :tokens], lengths)
         types = [None] * len(ids) if part.types is None else torch.split(part.types[0, :tokens], lengths)
-        rows = [_row(*row) for row in zip(ids, types, strict=True)]
-        keys = [_key(row) for row in rows]
+        sizes = part.packing.branches or [()] * len(ids)
+        rows = [row_of(*row) for row in zip(ids, types, sizes, strict=True)]
+        keys = [key_of(row) for row in rows]
         states = self.cache.states(keys, partial(self._states, rows), self.device, self._about)
         return torch.cat([*states, states[0][:1].expand(part.packing.filling, -1)])[None]
 
@@ -204,13 +205,16 @@ class Body:
         return [state for batch in batches for state in self._together(batch)]
 
     def _together(self, rows: Sequence[Tokens]) -> list[Tensor]:
-        inputs = in_buckets(rows, [0] * len(rows), 1).to(self.device)
+        apart = [unfolded(row) for row in rows]  # buckets know of no branches
+        each = [one for own in apart for one in own]
+        inputs = in_buckets(each, [0] * len(each), 1).to(self.device)
         found: list[Tensor] = []
         for part in inputs.parts:
             assert isinstance(part, Bucket)
             states = self._prefix.compute(partial(self._run, part))
             found += [row[:length] for row, length in zip(states, part.mask.sum(1).tolist(), strict=True)]
-        return [found[n] for n in inputs.restore.tolist()]
+        inner = iter([found[n] for n in inputs.restore.tolist()])
+        return [folded(row, [next(inner) for _ in own]) for row, own in zip(rows, apart, strict=True)]
 
     def _about(self) -> str:
         """What the frozen states depend on beside the text."""
@@ -243,13 +247,3 @@ class Body:
         placed = self.place(inputs, self.device)
         pooled = [part.pool(self.hidden(stack, part), "mean") for part in placed.parts]
         return torch.cat(pooled)[placed.restore]
-
-
-def _row(ids: Tensor, types: Tensor | None) -> Tokens:
-    row = {"input_ids": ids.tolist(), "attention_mask": [1] * len(ids)}
-    return row if types is None else row | {"token_type_ids": types.tolist()}
-
-
-def _key(row: Tokens) -> bytes:
-    """What the frozen states of a row depend on."""
-    return array("l", [*row["input_ids"], *row.get("token_type_ids", ())]).tobytes()

@@ -91,7 +91,10 @@ class LoraCausal(LoraLearner):
         from fewshot.models.likelihood import NextToken
 
         tokens = PromptTokens(self.tokenizer, prompt, max_length)
-        self._prompts, self._asking = tokens, Asking(tokens, calibrated, max_new_tokens)
+        self._prompts, self._asking = (
+            tokens,
+            Asking(tokens, calibrated, max_new_tokens, branching=self._body.packs),
+        )
         self._next = NextToken(self.peft.get_base_model())
         self._pad = self.tokenizer.pad_token_id or 0
         self._decoder = Decoder(self._body, self._next, tokens.end, self._pad)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from fewshot.models.branches import BRANCHES
 from fewshot.models.inputs import TextInputs, Tokens
 
 Place = tuple[int, int]  # a sequence, and one of its tokens: the one before the token that is scored
@@ -31,9 +32,14 @@ class Choices:
 
     An answer needs the prompt with all of the answer but its last token. Of such sequences those that another
     one begins with are left out: where every answer is one token, the prompt alone is read.
+
+    Args:
+        branching: the prompt is read once for all answers, which branch off behind it; else once for each.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, branching: bool) -> None:
+        self._branching = branching
+        self._branches: list[tuple[int, ...]] = []  # of each sequence, where they branch
         self.sequences: list[list[int]] = []
         self.task: list[int] = []  # of each sequence
         self.scored: list[Scored] = []
@@ -47,20 +53,35 @@ class Choices:
             task: whose adapter reads it.
             slot: of the first answer's likelihood; the others follow.
         """
-        first = len(self.sequences)
         longest = _longest([tuple(answer[:-1]) for answer in answers])
-        self.sequences += [[*prompt, *each] for each in longest]
-        self.task += [task] * len(longest)
+        homes = self._read(prompt, longest, task)
         for number, answer in enumerate(answers):
-            home = next(n for n, each in enumerate(longest) if each[: len(answer) - 1] == tuple(answer[:-1]))
-            self.scored += [
-                Scored((first + home, len(prompt) - 1 + n), token, slot + number)
-                for n, token in enumerate(answer)
-            ]
+            before = tuple(answer[:-1])
+            row, start = next(
+                home for home, each in zip(homes, longest, strict=True) if each[: len(before)] == before
+            )
+            for n, token in enumerate(answer):
+                place = (row, start + n - 1) if n else (row, len(prompt) - 1)
+                self.scored.append(Scored(place, token, slot + number))
+
+    def _read(self, prompt: Sequence[int], ends: Sequence[tuple[int, ...]], task: int) -> list[Place]:
+        """Has a prompt read with each of its ends; where these begin."""
+        first, behind = len(self.sequences), len(prompt)
+        if not self._branching:
+            self.sequences += [[*prompt, *each] for each in ends]
+            self.task += [task] * len(ends)
+            return [(first + n, behind) for n in range(len(ends))]
+        self.sequences.append([*prompt, *(token for each in ends for token in each)])
+        self.task.append(task)
+        self._branches.append((behind, *(len(each) for each in ends if each)))
+        return [(first, behind + sum(map(len, ends[:n]))) for n in range(len(ends))]
 
     def rows(self) -> list[Tokens]:
-        """The sequences as a tokenizer gives them."""
-        return [{"input_ids": row, "attention_mask": [1] * len(row)} for row in self.sequences]
+        """The sequences as a tokenizer gives them, with their branches."""
+        plain = [{"input_ids": row, "attention_mask": [1] * len(row)} for row in self.sequences]
+        if all(len(sizes[1:]) <= 1 for sizes in self._branches):  # one end goes on where its prompt ends
+            return list(plain)
+        return [row | {BRANCHES: list(sizes)} for row, sizes in zip(plain, self._branches, strict=True)]
 
 
 def _longest(beginnings: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
+from fewshot.models.branches import BRANCHES, sizes_of
 from fewshot.models.buckets import cut_buckets
 from fewshot.models.packing import OVERHEAD, Packing
 from fewshot.models.segments import Segments
@@ -167,7 +168,8 @@ def packed(
     """Rows of T tasks one after another.
 
     Args:
-        rows: what a tokenizer gives for each row: `input_ids` and, for some models, `token_type_ids`.
+        rows: what a tokenizer gives for each row: `input_ids` and, for some models, `token_type_ids`; they
+            may branch, see `fewshot.models.branches`.
         task: task number of each row.
         tasks: T.
         at_once: the most rows of a part; None for no limit.
@@ -205,7 +207,8 @@ def _inputs(rows: Sequence[Tokens], groups: Sequence[Sequence[int]], parts: Sequ
 
 
 def _packed(rows: Sequence[Tokens], task: Sequence[int], tasks: int, overhead: int) -> Packed:
-    packing = Packing([len(row["input_ids"]) for row in rows], overhead=overhead)
+    branches = [sizes_of(row) for row in rows] if any(BRANCHES in row for row in rows) else None
+    packing = Packing([len(row["input_ids"]) for row in rows], overhead=overhead, branches=branches)
 
     def joined(name: str) -> Tensor:
         numbers = [number for row in rows for number in row[name]]

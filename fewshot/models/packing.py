@@ -15,6 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fewshot.models.branches import numbers as numbers_of
+from fewshot.models.branches import positions as positions_of
 from fewshot.models.buckets import cut_buckets, rounded
 
 # of a row in its group: torch takes the softmax of fewer numbers one by one on a CPU, ten times as slowly
@@ -63,6 +65,7 @@ class Packing:
         lengths: tokens of each row, in the order in which they are packed.
         device: where the index tensors go.
         overhead: what one more group costs, in tokens, where the rows are computed.
+        branches: of rows that branch, see `fewshot.models.branches`, the sizes of every row; None for none.
     """
 
     def __init__(
@@ -70,13 +73,16 @@ class Packing:
         lengths: Sequence[int],
         device: torch.device | str = "cpu",
         overhead: int = OVERHEAD["cpu"],
+        branches: Sequence[Sequence[int]] | None = None,
     ) -> None:
-        self.lengths, self.overhead = tuple(lengths), overhead
+        self.lengths, self.overhead, self.branches = tuple(lengths), overhead, branches
         self.device = torch.device(device)
         counts = torch.tensor(self.lengths)
         row = torch.repeat_interleave(torch.arange(len(self.lengths)), counts)
         positions = torch.zeros(self.tokens + self.filling, dtype=torch.long)
-        positions[: self.tokens] = torch.arange(self.tokens) - (counts.cumsum(0) - counts)[row]
+        own = None if branches is None else torch.cat([positions_of(each) for each in branches])
+        within = torch.arange(self.tokens) - (counts.cumsum(0) - counts)[row] if own is None else own
+        positions[: self.tokens] = within
         self.row, self.positions = row.to(device), positions.to(device)
         self.groups = self._groups()
         self._places: dict[int, Places] = {}
@@ -94,7 +100,7 @@ class Packing:
 
     def to(self, device: torch.device) -> "Packing":
         """The same packing on a device."""
-        return self if device == self.device else Packing(self.lengths, device, self.overhead)
+        return self if device == self.device else Packing(self.lengths, device, self.overhead, self.branches)
 
     def places(self, heads: int) -> Places:
         """Indices that bring pieces into the groups, each (slots, heads, length), and back."""
@@ -151,18 +157,31 @@ class Packing:
             piece.to(self.device), place.to(self.device), mine[:, None].to(self.device, torch.float32)
         )
 
+    def _order(self, group: Group) -> tuple[Tensor, Tensor]:
+        """Position and branch of each place of a group, (slots, length) or (1, length) each."""
+        at = torch.arange(group.length)[None]
+        if self.branches is None:
+            return at, torch.zeros_like(at)
+        at, branch = at.repeat(group.slots, 1), torch.zeros(group.slots, group.length, dtype=torch.long)
+        for slot, row in enumerate(group.rows):
+            sizes = self.branches[row]
+            at[slot, : self.lengths[row]] = positions_of(sizes)
+            branch[slot, : self.lengths[row]] = numbers_of(sizes)
+        return at, branch
+
     def _inside(self, rows: list[int], slots: int, length: int) -> Tensor:
         """Which places of a group hold a token of their row, (slots, length)."""
         lengths = [self.lengths[r] for r in rows] + [0] * (slots - len(rows))
         return torch.arange(length) < torch.tensor(lengths)[:, None]
 
     def _mask(self, group: Group, causal: bool, window: int | None, dtype: torch.dtype) -> Tensor:
-        at = torch.arange(group.length)
         inside = self._inside(*group)
         seen = (inside | ~inside.any(1, keepdim=True))[:, None, None]  # a slot without a row sees all of it
         if causal:
-            back = at[:, None] - at
+            at, branch = self._order(group)
+            back = at[:, :, None] - at[:, None]
             allowed = (back >= 0) & (back < (window or group.length))
+            allowed &= (branch[:, None] == 0) | (branch[:, None] == branch[:, :, None])
             # a padded place sees its whole row: what comes of it is dropped, but must be a number
-            seen = seen & (allowed | ~inside[:, None, :, None])
+            seen = seen & (allowed[:, None] | ~inside[:, None, :, None])
         return torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, -torch.inf).to(self.device)
