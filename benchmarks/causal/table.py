@@ -29,9 +29,15 @@ def markdown(rows: Sequence[Row]) -> str:
     parts = []
     for name, group in groupby(rows, key=lambda row: str(row["problem"])):
         own = list(group)
-        title = f"*{name}* ({PROBLEMS[name].kind}: {PROBLEMS[name].about})"
+        title = f"*{name}* ({PROBLEMS[name].kind}: {PROBLEMS[name].about}{_sizes(own)})"
         parts += [title, "\n".join([HEADER, RULE, *(_line(row, _reference(row, own)) for row in own)])]
     return "\n\n".join([*parts, note(rows)])
+
+
+def _sizes(rows: Sequence[Row]) -> str:
+    """How large the models of a problem are: several may stand in one table."""
+    found = sorted({row["backbone"]["parameters"] for row in rows if "parameters" in row["backbone"]})
+    return "".join(f"; {number / 1e6:.1f} M parameters" for number in found)
 
 
 def _reference(row: Row, rows: Sequence[Row]) -> Row | None:
