@@ -168,5 +168,5 @@ def stopped(stopping: Stopping, when: str, folder: Path) -> StoppedError:
         stopping.asked,
         where=folder,
         got=f"{stopping.asked.name} {when}",
-        fix=f"to go on: fewshot train --resume {folder}",
+        fix=f"to go on: fewshot train --resume {folder}; from Python, Trainer(..., resume=True)",
     )

@@ -151,7 +151,6 @@ def test_killed_before_the_first_state_it_begins_again(
     assert cli(*start(tmp_path / "whole", options))[0] == 0
     run = tmp_path / "stopped"
     killed(2, *start(run, options))
-    (run / "config.yaml").read_text()
     code, _, err = cli("train", "--resume", run)
     assert code == 0
     assert "beginning again: no state was saved" in err
@@ -176,10 +175,10 @@ def test_what_cannot_go_on(cli: Cli, start: Start, killed: Callable[..., None], 
     (run / "data.json").write_text(kept.replace('"complete": true', '"complete": false'))
     assert "the data are not those that the run was started with" in refused("--resume", run)
     (run / "data.json").write_text(kept)
+    killed(5, "train", "--resume", run)
     log = (run / "log.jsonl").read_text()
-    (run / "log.jsonl").write_text("")
-    states = sorted((run / CHECKPOINTS).glob("step-*"))
-    assert [path.name[:13] for path in states] == ["step-00000000"]
+    (run / "log.jsonl").write_text(log.splitlines(keepends=True)[0])
+    assert "the log is shorter than it was" in refused("--resume", run)
     (run / "log.jsonl").write_text(log)
     assert cli("train", "--resume", run)[0] == 0
 
