@@ -117,9 +117,10 @@ class Engine:
         for parameter in self._parameters():
             parameter.grad = None
         loss = right = rows = 0.0
-        done = 0
+        done, read = 0, list[TaskBatch]()
         for part in batch.parts:
             step, support, query = self._meta_step(*part, number)
+            read += [support, step.asked or query]
             if check:
                 self._check(step, done, len(batch.episodes))
             differentiated = step.losses if step.surrogate is None else step.surrogate
@@ -128,7 +129,7 @@ class Engine:
             done += support.tasks
             right += (self.learner.answered(step.scores, query).predicted == query.labels).sum().item()
             rows += len(query.labels)
-        cost = self.learner.cost(*(each for part in batch.parts for each in part))
+        cost = self.learner.cost(*read)
         return Outcome(loss, right / rows, cost)
 
     def _meta_step(

@@ -80,6 +80,7 @@ class TaskResult:
         auroc: how well the highest class probability tells the queries from those of no class; None where
             there are no such queries.
         written: the texts after adaptation, where answers are written.
+        prompts: those that were read, and those of them that were cut to the length that the model takes.
     """
 
     task: int
@@ -90,6 +91,7 @@ class TaskResult:
     seconds: float
     auroc: float | None = None
     written: Written | None = None
+    prompts: tuple[int, int] = (0, 0)
 
     @property
     def before(self) -> Scores:
@@ -159,6 +161,7 @@ def scored(
 def _score(model: Learner, algorithm: Algorithm, curve: bool, drawn: Sequence[Episode]) -> list[TaskResult]:
     """The results of tasks that are adapted together, numbered from 0."""
     watch = Watch(model.device)
+    model.take_prompts()  # what was made before is not of these tasks
     support, query = ready(model, drawn)
     course = Course(algorithm.course(model, support), query, curve, watch)
     predict, last = course.last, course.scores[-1]
@@ -168,6 +171,7 @@ def _score(model: Learner, algorithm: Algorithm, curve: bool, drawn: Sequence[Ep
     alone = answers.by_task()
     losses = model.losses(last, query).tolist()
     rejection = _rejection(model, predict, drawn, last, query)
+    prompts = model.take_prompts()
     return [
         TaskResult(
             task=t,
@@ -178,6 +182,7 @@ def _score(model: Learner, algorithm: Algorithm, curve: bool, drawn: Sequence[Ep
             seconds=course.seconds / len(drawn),
             auroc=rejection[t],
             written=written(outputs[-1][t], episode) if outputs else None,
+            prompts=prompts.get(t, (0, 0)),
         )
         for t, episode in enumerate(drawn)
     ]

@@ -13,12 +13,15 @@ from safetensors import SafetensorError
 
 from fewshot.errors import InputError, UnwritableError
 
+PARTS = ".*.part"  # pattern of the names of what is being written
+
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well, else is removed.
 
-    Works for files and folders; a folder of that name is replaced.
+    Works for files and folders; a folder of that name is replaced. What is written is on the disk before it
+    has its name: where the power fails, the old content is left or the new.
 
     Raises:
         UnwritableError: the disk is full or cannot be written.
@@ -34,16 +37,43 @@ def whole(path: Path) -> Iterator[Path]:
                     "a folder stands where a file should be written", where=path, needed="the name of a file"
                 )
             shutil.rmtree(path)
+        for file in _files(temporary):
+            settle(file)
         temporary.replace(path)
+        _settle_names(path.parent)
     except (OSError, SafetensorError) as error:
         raise unwritable(path, error) from error
     finally:
         _remove(temporary)
 
 
+def _files(path: Path) -> list[Path]:
+    return [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
+
+
+def settle(path: Path) -> None:
+    """Has the system put a file's content on the disk.
+
+    Raises:
+        OSError: it cannot.
+    """
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _settle_names(folder: Path) -> None:
+    """Of the files in a folder; some systems cannot, and keep them in order anyway."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
 def remove_parts(folder: Path) -> None:
     """Removes what processes that were killed had begun to write in a folder and those below."""
-    for path in list(folder.rglob(".*.part")):
+    for path in list(folder.rglob(PARTS)):
         _remove(path)
 
 

@@ -2,11 +2,13 @@
 
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fewshot.errors import InputError
+from fewshot.files import settle, unwritable
 from fewshot.run import RunFolder
 from fewshot.trackers import Trackers
 
@@ -24,7 +26,7 @@ class Log:
 
     def __init__(self, folder: RunFolder | None, trackers: Trackers) -> None:
         self._folder, self._trackers = folder, trackers
-        self._objectives: dict[str, list[float]] = {}  # by stage
+        self._objectives: dict[str, deque[float]] = {}  # by stage, the last of them
 
     def add(self, line: dict[str, Any]) -> None:
         """A line; skipped steps and those of one class have no objective."""
@@ -33,16 +35,27 @@ class Log:
             self._folder.log(line)
         self._trackers.line(line)
 
-    def size(self) -> int:
-        """Bytes of `log.jsonl`."""
+    def settled(self) -> int:
+        """Bytes of `log.jsonl`, which are on the disk then.
+
+        Raises:
+            UnwritableError: they are not.
+        """
         path = self._file()
-        return path.stat().st_size if path and path.exists() else 0
+        if not path or not path.exists():
+            return 0
+        try:
+            settle(path)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        return path.stat().st_size
 
     def cut(self, size: int) -> None:
         """Goes on behind the first bytes of a log that is there, and reads its objectives again.
 
         Raises:
             InputError: it has fewer bytes, or they are no whole lines.
+            UnwritableError: it cannot be cut.
         """
         path = self._file()
         if not path or not (path.exists() or size):
@@ -54,7 +67,10 @@ class Log:
             raise InputError("the log cannot be read", where=path, got=str(error)) from error
         if len(kept) < size:
             raise InputError("the log is shorter than it was", where=path, got=len(kept), needed=size)
-        os.truncate(path, size)
+        try:
+            os.truncate(path, size)
+        except OSError as error:
+            raise unwritable(path, error) from error
         for line in lines:
             self._remember(line)
 
@@ -74,13 +90,13 @@ class Log:
         self._trackers.close()
 
     def _remember(self, line: Mapping[str, Any]) -> None:
-        values = self._objectives.setdefault(line.get("stage", META), [])
-        values += [line["objective"]] if "objective" in line else []
+        values = self._objectives.setdefault(line.get("stage", META), deque(maxlen=LAST))
+        values.extend([line["objective"]] if "objective" in line else [])
 
     def objective(self) -> dict[str, float]:
         """J(theta) of each stage, the mean of its last steps; see `fewshot.score`."""
-        ends = {stage: values[-LAST:] for stage, values in self._objectives.items()}
-        return {stage: sum(values) / len(values) for stage, values in ends.items() if values}
+        ends = self._objectives.items()
+        return {stage: sum(values) / len(values) for stage, values in ends if values}
 
 
 def said_of(line: Mapping[str, Any]) -> str:

@@ -145,7 +145,7 @@ class MetaTraining:
 
     def _save(self, step: int) -> None:
         if self._states:
-            facts = {"log": self._log.size(), "skipped": self._skipped_before}
+            facts = {"log": self._log.settled(), "skipped": self._skipped_before}
             facts["tasks_at_once"] = self._engine.chunks.tasks
             self._states.write(State.of(step, self._parts, facts))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fewshot.errors import InputError
-from fewshot.files import remove_parts, write_json, write_text
+from fewshot.files import remove_parts
 from fewshot.run import RunFolder, is_unfinished
 
 WHAT = {"config.yaml": "the settings", "data.json": "the data"}
@@ -36,16 +36,7 @@ def reopen(folder: RunFolder, config: str, data: dict[str, Any] | None) -> None:
                 needed="the same, so that the result is that of a run that was not stopped",
                 fix="put them back as they were, or start a run of another name",
             )
-    _complete(folder.path, config, data)
     remove_parts(folder.path)
-
-
-def _complete(path: Path, config: str, data: dict[str, Any] | None) -> None:
-    """Writes what a process that was killed at its begin did not."""
-    if not (path / "config.yaml").is_file():
-        write_text(path / "config.yaml", config)
-    if data and not (path / "data.json").is_file():
-        write_json(path / "data.json", data)
 
 
 def _content(path: Path) -> Any:

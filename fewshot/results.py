@@ -132,7 +132,14 @@ def summarise(
         "episodes_needed": {str(half): repeats * episodes_needed(std, half) for half in HALF_WIDTHS},
         **({"auroc": over_tasks(rejected)} if rejected else {}),
         **_generation_summary(results, repeats),
+        **_prompts(results),
     }
+
+
+def _prompts(results: Sequence[TaskResult]) -> Row:
+    """Prompts that were read, and those of them that were too long; nothing for a model that reads none."""
+    read, cut = (sum(each) for each in zip(*(result.prompts for result in results), strict=True))
+    return {"prompts": {"read": read, "cut": cut}} if read else {}
 
 
 def _generation_summary(results: Sequence[TaskResult], repeats: int) -> Row:

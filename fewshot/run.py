@@ -14,7 +14,7 @@ from fewshot.algorithms.algorithm import Algorithm
 from fewshot.checkpoint import save_meta, save_tensors
 from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, TaskResult
-from fewshot.files import append_line, write_csv, write_json, write_text
+from fewshot.files import append_line, whole, write_csv, write_json, write_text
 from fewshot.models.learner import Learner
 from fewshot.results import class_rows, curve_rows, joined_answers, output_rows, summarise, task_rows
 from fewshot.tasks.family import TaskFamily
@@ -79,16 +79,17 @@ class RunFolder:
     path: Path
 
     def create(self, config: str, data: dict[str, Any] | None) -> None:
-        """Makes the directory with `run.json` (who wrote it), `config.yaml` and `data.json` (what was read).
+        """Makes the directory, whole: `run.json` (who wrote it), `config.yaml`, `data.json` (what was read).
 
         Raises:
             InputError: something of that name exists.
         """
         check_free(self.path)
-        write_json(self.path / "run.json", {"schema": SCHEMA, "versions": versions()})
-        write_text(self.path / "config.yaml", config)
-        if data:
-            write_json(self.path / "data.json", data)
+        with whole(self.path) as folder:
+            write_json(folder / "run.json", {"schema": SCHEMA, "versions": versions()})
+            write_text(folder / "config.yaml", config)
+            if data:
+                write_json(folder / "data.json", data)
 
     def log(self, line: dict[str, Any]) -> None:
         """Adds a line to `log.jsonl`."""

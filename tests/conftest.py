@@ -3,13 +3,14 @@
 import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from causal_models import save_causal
 
+from benchmarks.tiny import save_tiny
 from fewshot.cli import main
 from fewshot.models.causal import LoraCausal
 from fewshot.models.compute import Compute
@@ -40,25 +41,36 @@ def without_gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # for processes that it starts
 
 
+def torch_globals() -> dict[str, object]:
+    """What torch keeps for the whole process, and a test or the program could leave changed."""
+    return {
+        "dtype": torch.get_default_dtype(),
+        "device": torch.get_default_device(),
+        "gradients": torch.is_grad_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "anomalies": torch.is_anomaly_enabled(),
+        "threads": torch.get_num_threads(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "precision": torch.get_float32_matmul_precision(),
+        "onednn": torch.backends.mkldnn.enabled,
+        "flash": torch.backends.cuda.flash_sdp_enabled(),  # type: ignore[no-untyped-call]
+        "printing": repr(torch.tensor([1 / 3, 1e9])),
+    }
+
+
+@pytest.fixture(autouse=True)
+def torch_stays_as_it_is() -> Iterator[None]:
+    """Fails a test that leaves something of torch changed for those behind it."""
+    before = torch_globals()
+    yield
+    assert torch_globals() == before
+
+
 @pytest.fixture(scope="session")
 def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A BERT of three layers with random weights and the real tokenizer, in a local folder."""
-    import transformers
-
-    from fewshot.models.backbone import find_backbone
-
     folder = tmp_path_factory.mktemp("backbones") / "tiny"
-    transformers.AutoTokenizer.from_pretrained(find_backbone("minilm")).save_pretrained(folder)
-    config = transformers.BertConfig(
-        hidden_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        intermediate_size=64,
-        initializer_range=0.1,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        transformers.BertModel(config).save_pretrained(folder)
+    save_tiny(folder)
     return str(folder)
 
 

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 from conftest import Cli
 
+from benchmarks.faults.content import content_of
 from fewshot.log import Log
 from fewshot.metatraining import CHECKPOINTS
-from fewshot.saved import States
 
-TIMES = ("seconds", "tasks_per_second", "tokens_per_second", "peak_memory", "matmul_share")
 SETTINGS = [
     "--family.way=3", "--family.shot=1", "--family.queries=2", "--family.mentions=3",
     "--training.steps=10", "--training.meta_batch=2", "--training.save=3", "--training.lr=0.01",
@@ -60,21 +59,6 @@ def killed(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return run
 
 
-def content(run: Path) -> dict[str, Any]:
-    """All that a run says, but for times."""
-    files = ["meta.safetensors", "adapter/adapter_model.safetensors", f"{CHECKPOINTS}/best.safetensors"]
-    found: dict[str, Any] = {name: (run / name).read_bytes() for name in [*files, "answers.safetensors"]}
-    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    found["log"] = [{name: value for name, value in line.items() if name not in TIMES} for line in lines]
-    summary = json.loads((run / "summary.json").read_text())
-    found["summary"] = {name: value for name, value in summary.items() if name != "seconds"}
-    last = States(run / CHECKPOINTS, 2).latest(pytest.fail)
-    assert last is not None
-    facts = {name: value for name, value in last.facts.items() if name != "log"}  # times have any length
-    tensors = {name: value.tolist() for name, value in last.tensors.items()}
-    return found | {"step": last.step, "facts": facts, "tensors": tensors}
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -110,7 +94,7 @@ def test_it_ends_as_if_it_had_not_been_stopped(
         for name in ("meta.safetensors", "adapter/adapter_model.safetensors", "answers.safetensors"):
             assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     else:
-        assert content(run) == content(tmp_path / "whole")
+        assert content_of(run) == content_of(tmp_path / "whole")
     code, _, err = cli(*resume)
     assert code == 2
     assert "the run is finished" in err
@@ -140,7 +124,7 @@ def test_a_damaged_state_is_said_and_the_one_before_is_taken(
     said = "has the name of another" if damage == "swapped" else "is damaged"
     assert f"a saved state {said}\n  where:  {last}" in err
     assert "going on after outer step 3" in err
-    assert content(run) == content(tmp_path / "whole")
+    assert content_of(run) == content_of(tmp_path / "whole")
     assert not list(run.rglob("*.part"))
 
 
@@ -154,7 +138,7 @@ def test_killed_before_the_first_state_it_begins_again(
     code, _, err = cli("train", "--resume", run)
     assert code == 0
     assert "beginning again: no state was saved" in err
-    assert content(run) == content(tmp_path / "whole")
+    assert content_of(run) == content_of(tmp_path / "whole")
 
 
 def test_what_cannot_go_on(cli: Cli, start: Start, killed: Callable[..., None], tmp_path: Path) -> None:
@@ -216,4 +200,4 @@ def test_a_signal_ends_the_step_and_says_how_to_go_on(
     assert f"{number.name} after outer step" in err
     assert f"to go on: fewshot train --resume {run}" in err
     assert cli("train", "--resume", run)[0] == 0
-    assert content(run) == content(tmp_path / "whole")
+    assert content_of(run) == content_of(tmp_path / "whole")

@@ -59,12 +59,14 @@ class MetaStep:
         surrogate: what is differentiated in place of `losses`, (T,), where the meta-gradient of an
             algorithm is not that of the query loss; None where it is.
         trace: the support losses on the way.
+        asked: the query rows as they were read, where something was put before them.
     """
 
     losses: Tensor
     scores: Tensor
     surrogate: Tensor | None = None
     trace: Trace = field(default_factory=Trace)
+    asked: TaskBatch | None = None
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class MetaICL(InContext):
         body = self.body(learner, support.tasks)
         asked = Reader(learner, body, examples(support), self.channel).asked(query)
         scores = learner.logits(body, asked)
-        return MetaStep(learner.losses(scores, asked), scores.detach())
+        return MetaStep(learner.losses(scores, asked), scores.detach(), asked=asked)
 
 
 class InContextMAML(MAMLAdam):
@@ -183,7 +183,7 @@ class InContextMAML(MAMLAdam):
     def meta_step(self, learner: Learner, support: TaskBatch, query: TaskBatch) -> MetaStep:
         """As MAML's, with the support set in the prompts of the queries."""
         asked = Reader(learner, Stack({}), examples(support)).asked(query)
-        return super().meta_step(learner, support, asked)
+        return replace(super().meta_step(learner, support, asked), asked=asked)
 
 
 def examples(support: TaskBatch) -> list[tuple[Shown, ...]]:

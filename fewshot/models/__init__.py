@@ -2,6 +2,7 @@
 
 import logging
 
-# where torchao is installed, PEFT imports it, and it tells of every part of it that is for other hardware
-for _name in ("torchao", "torch.utils._pytree"):
+# where torchao and bitsandbytes are installed, PEFT imports them, and they tell of every part of them that is
+# missing or for other hardware
+for _name in ("torchao", "torch.utils._pytree", "bitsandbytes.backends.cpu.ops"):
     logging.getLogger(_name).setLevel(logging.ERROR)

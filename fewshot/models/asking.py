@@ -4,6 +4,7 @@ Channel: Min, Lewis, Hajishirzi, Zettlemoyer: Noisy Channel Language Model Promp
 Classification, ACL 2022, https://arxiv.org/abs/2108.04106: the likelihood of the text after a class name.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -24,7 +25,8 @@ class Question:
         lengths: scored tokens of each row that is written, with its end; else empty.
         prompts: of each row that is written; else empty.
         neutral: of each row, the number of the row without a text that it is calibrated by; empty for none.
-        cut: prompts of which something was left out.
+        read: prompts, by task.
+        cut: those of them of which something was left out, by task.
     """
 
     choices: Choices
@@ -32,7 +34,13 @@ class Question:
     lengths: list[int] = field(default_factory=list)
     prompts: list[list[int]] = field(default_factory=list)
     neutral: list[int] = field(default_factory=list)
-    cut: int = 0
+    read: Counter[int] = field(default_factory=Counter)
+    cut: Counter[int] = field(default_factory=Counter)
+
+    def count(self, task: int, cut: bool) -> None:
+        """A prompt more."""
+        self.read[task] += 1
+        self.cut[task] += cut
 
 
 class Asking:
@@ -77,7 +85,7 @@ class Asking:
             asked.choices.add(prompt, [answer], rows.task[row], row)
             asked.prompts.append(prompt)
             asked.lengths.append(len(answer))
-            asked.cut += cut
+            asked.count(rows.task[row], cut)
         return asked
 
     def _named(self, rows: Rows) -> Question:
@@ -97,7 +105,7 @@ class Asking:
             worded = [Shown(each.text, in_words(each.answer)) for each in shown]
             prompt, cut = self._tokens.prompt(text, max(map(len, names[task])), worded)
             asked.choices.add(prompt, names[task], task, number * width)
-            asked.cut += cut
+            asked.count(task, cut)
         return asked
 
     def _channel(self, rows: Rows) -> Question:
@@ -109,7 +117,7 @@ class Asking:
             for n, name in enumerate(rows.names[rows.task[row]]):
                 prompt, judged, cut = self._tokens.turned(text, in_words(name), shown)
                 asked.choices.add(prompt, [judged], rows.task[row], row * width + n)
-                asked.cut += cut
+                asked.count(rows.task[row], cut)
         return asked
 
     def _names(self, names: Sequence[str]) -> list[list[int]]:

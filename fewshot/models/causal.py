@@ -12,6 +12,7 @@ Of a text that is to be written, the loss is the mean of -log p over its tokens 
 the prompt; what is written is decoded greedily.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import torch
@@ -99,6 +100,7 @@ class LoraCausal(LoraLearner):
         self._pad = self.tokenizer.pad_token_id or 0
         self._decoder = Decoder(self._body, self._next, tokens.end, self._pad)
         self.calibrated, self.max_new_tokens = calibrated, max_new_tokens
+        self._read, self._cut = Counter[int](), Counter[int]()  # prompts by task, see `take_prompts`
         self.head = LikelihoodHead(self.width, scale).to(self.peft.device)
 
     def text_inputs(self, batch: TaskBatch) -> TextInputs:
@@ -119,7 +121,14 @@ class LoraCausal(LoraLearner):
         )
         scored = asked(text, found.choices.scored, found.slots)
         lengths, neutral = torch.tensor(found.lengths), torch.tensor(found.neutral, dtype=torch.long)
-        return rows.batch(Inputs(scored, lengths, found.prompts, neutral, found.cut))
+        self._read, self._cut = self._read + found.read, self._cut + found.cut
+        return rows.batch(Inputs(scored, lengths, found.prompts, neutral, found.cut.total()))
+
+    def take_prompts(self) -> dict[int, tuple[int, int]]:
+        """Of each task the prompts that were made since the last call, and those that were cut."""
+        read, cut = self._read, self._cut
+        self._read, self._cut = Counter(), Counter()
+        return {task: (count, cut[task]) for task, count in read.items()}
 
     def place(self, batch: TaskBatch) -> TaskBatch:
         """The batch on the device, with the frozen states of its prompts."""

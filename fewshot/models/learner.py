@@ -140,6 +140,13 @@ class Learner(nn.Module, ABC):
         """What the log should know of the batches of one step, such as their share of padding."""
         return {}
 
+    def take_prompts(self) -> dict[int, tuple[int, int]]:
+        """Of each task the prompts that were made since the last call, and those of them that were cut.
+
+        Empty for a learner that makes none.
+        """
+        return {}
+
     def cut(self, texts: Sequence[Text]) -> list[bool]:
         """Which texts are longer than what is read of them, as far as the learner can tell."""
         return [False] * len(texts)

@@ -117,8 +117,9 @@ class LoraAdapter:
             fan_in_fan_out=isinstance(backbone.get_submodule(targets[0]), Conv1D),  # GPT-2's linear maps
         )
         config._register_custom_module(dict.fromkeys(LINEAR, StackedLinear))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FutureWarning)  # PEFT asks transformers an old name
+        # PEFT draws matrices from the generator of the whole process, and `_hold` puts others in their place
+        with torch.random.fork_rng(_gpus(backbone)), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning)  # it asks transformers an old name
             self.model = peft.get_peft_model(backbone, config)
         self.layers = {
             name: layer for name, layer in backbone.named_modules() if isinstance(layer, StackedLinear)
@@ -201,6 +202,11 @@ class LoraAdapter:
                 needed="the rank, modules and layers that it was trained with",
             )
         peft.set_peft_model_state_dict(self.model, state, adapter_name=ADAPTER)
+
+
+def _gpus(model: nn.Module) -> list[torch.device]:
+    """Those that hold a part of a model."""
+    return list({value.device for value in model.parameters() if value.device.type == "cuda"})
 
 
 def _weight(matrices: nn.ModuleDict) -> nn.Parameter:

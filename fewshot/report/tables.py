@@ -28,6 +28,11 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     console.print(table)
     for line in spread_lines(summary):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
+    if (prompts := summary.get("prompts", {})).get("cut"):
+        share = f"{prompts['cut']:,} of {prompts['read']:,} prompts"
+        console.print(
+            f"{share} were longer than model.max_length and were cut", soft_wrap=True, highlight=False
+        )
     if skipped := summary.get("skipped_steps"):
         console.print(f"{skipped} outer steps were skipped: a loss was not finite; log.jsonl has which")
     if summary["ran"]:

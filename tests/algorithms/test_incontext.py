@@ -1,10 +1,12 @@
 """Support sets in the prompt: what is read, what is scored, and what is trained for it."""
 
+import io
 from collections.abc import Callable
 
 import pytest
 import torch
 from conftest import CausalMaker, LearnerMaker
+from rich.console import Console
 
 from fewshot.algorithms.algorithm import Algorithm, ready
 from fewshot.algorithms.finetune import FineTune
@@ -12,10 +14,14 @@ from fewshot.algorithms.incontext import InContext, InContextMAML, MetaICL, exam
 from fewshot.algorithms.maml import MAML
 from fewshot.algorithms.multitask import MultiTask
 from fewshot.algorithms.zeroshot import ZeroShot
+from fewshot.chunks import Chunks
 from fewshot.data.example import Example
+from fewshot.engine import Engine
 from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, evaluate
+from fewshot.metrics.scores import SCORES
 from fewshot.models.stack import Stack
+from fewshot.report.tables import print_summary
 from fewshot.results import output_rows, summarise, task_rows
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import episodes
@@ -175,3 +181,33 @@ def test_in_context_uses_no_adapter(make_causal: CausalMaker) -> None:
         reader(query),
         learner.logits(Stack({}), reader.asked(query)),  # type: ignore[attr-defined]
     )
+
+
+@pytest.mark.parametrize("name", ["in-context", "MetaICL", "InContextMAML", "MAML"])
+def test_cut_prompts_are_counted_in_the_test_and_in_training(name: str, make_causal: CausalMaker) -> None:
+    methods: dict[str, Callable[[], Algorithm]] = METHODS | {"MAML": lambda: MAML(1, 2, 0.05)}
+    family, found = StringTasks(4, 3), {}
+    for length in (512, 40):
+        learner, algorithm = make_causal(max_new_tokens=4, max_length=length), methods[name]()
+        algorithm.prepare(learner)
+        results = evaluate(family, learner, algorithm, Evaluation(3, tasks_at_once=2, curve=False))
+        found[length] = summarise(results)["prompts"]
+        cost = 0.0
+        if algorithm.trainable:
+            engine = Engine(learner, algorithm, Chunks(learner, 2, algorithm.takes_parts))
+            batch = engine.collate(list(episodes(family, "train", 0, range(2))))
+            cost = engine.gradient(batch).cost["cut_prompts"]
+        reads_all = name == "MAML" or length == 512
+        assert (cost > 0) == (not reads_all and algorithm.trainable)
+    assert found[512]["cut"] == 0
+    assert found[512]["read"] == found[40]["read"] >= 9
+    assert (found[40]["cut"] > 0) == (name != "MAML")
+
+
+def test_what_was_cut_is_told() -> None:
+    summary = {"ran": "", "episodes": 2, "seed": 0, "way": 2, "shot": 1, "prompts": {"read": 1200, "cut": 30}}
+    spread = {"mean": 0.5, "std": 0.1, "ci95": [0.4, 0.6], "worst_decile": 0.3}
+    summary |= dict.fromkeys(SCORES, spread) | {"before": dict.fromkeys(SCORES, spread)}
+    said = io.StringIO()
+    print_summary(summary, Console(file=said, width=200))
+    assert "30 of 1,200 prompts were longer than model.max_length and were cut\n" in said.getvalue()

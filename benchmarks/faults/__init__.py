@@ -1,0 +1,1 @@
+"""Trainings that are killed, and whether they end as if they had not been."""
