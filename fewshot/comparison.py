@@ -84,8 +84,14 @@ def _optimiser(algorithm: Algorithm) -> str | None:
 def compare(
     family: TaskFamily, contestants: Sequence[Contestant], settings: Evaluation
 ) -> dict[str, list[TaskResult]]:
-    """Each contestant's results on the same test episodes, by name."""
+    """Each contestant's results on the same test episodes, by name.
+
+    Raises:
+        InputError: what one of them cannot do; said before the others have taken their time.
+    """
     settings = replace(settings, curve=False, repeats=1)  # a difference is of an episode each
+    for each in contestants:
+        evaluate(family, each.model, each.algorithm, replace(settings, episodes=1))
     return {
         each.name: evaluate(family, each.model, each.algorithm, settings, title=f"{each.name}:")
         for each in contestants

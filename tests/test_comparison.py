@@ -1,15 +1,21 @@
 import pytest
 import torch
-from conftest import LearnerMaker
+from conftest import CausalMaker, LearnerMaker
 
 from fewshot import MAML, Attributes, Evaluation
+from fewshot.algorithms.algorithm import Predictor
 from fewshot.algorithms.anil import ANIL
+from fewshot.algorithms.incontext import InContext
 from fewshot.algorithms.mamladam import MAMLAdam
 from fewshot.algorithms.prototypes import FrozenPrototypes
 from fewshot.algorithms.ridge import FrozenRidge
 from fewshot.algorithms.zeroshot import ZeroShot
 from fewshot.comparison import BEFORE, Contestant, adapted_by, compare, comparison, like
+from fewshot.errors import InputError
 from fewshot.metrics.intervals import mean_interval
+from fewshot.models.batch import TaskBatch
+from fewshot.models.learner import Learner
+from fewshot.tasks.strings import StringTasks
 
 
 def test_differences_are_paired_on_the_same_episodes(make_learner: LearnerMaker) -> None:
@@ -90,3 +96,17 @@ def test_a_rate_of_sgd_is_none_of_adam(make_learner: LearnerMaker) -> None:
     )
     assert like("BOIL", MAMLAdam(inner_lr=0.01)).inner_lr == 0.01
     assert like("MetaCurvature", MAMLAdam()).inner_lr == 0.2
+
+
+def test_what_a_method_cannot_do_is_said_before_the_others_begin(make_causal: CausalMaker) -> None:
+    model, asked = make_causal(max_new_tokens=2), []
+
+    class Counted(InContext):
+        def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
+            asked.append(support.tasks)
+            return super().adapt(learner, support)
+
+    contestants = [Contestant("can", model, Counted()), Contestant("cannot", model, ZeroShot())]
+    with pytest.raises(InputError, match="needs label names"):
+        compare(StringTasks(2, 2), contestants, Evaluation(20))
+    assert asked == [1]
