@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from fewshot.errors import FewshotError, InputError, suggestion
+from fewshot.errors import FewshotError, InputError, SaidError, suggestion
 from fewshot.versions import PACKAGE, version_of
 
 COMMANDS = {
@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.path.append(os.getcwd())  # so that a class of the user's is found by its import path
     try:
         return _run([word for word in words if word != "--debug"])
+    except SaidError as error:
+        return error.exit_code
     except FewshotError as error:
         if debug:
             traceback.print_exc()
