@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fewshot.algorithms.algorithm import Algorithm, MetaStep, collate
 from fewshot.chunks import Chunks
+from fewshot.gradients import Gradients
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.models.products import COUNTED
@@ -73,6 +74,7 @@ class Engine:
     def __init__(self, learner: Learner, algorithm: Algorithm, chunks: Chunks) -> None:
         self.learner, self.algorithm, self.chunks = learner, algorithm, chunks
         self.operations_per_token = 0.0
+        self.gradients = Gradients()  # of the last meta-batch
 
     def collate(self, episodes: Sequence[Episode], first: int = 0, tasks: int | None = None) -> MetaBatch:
         """Tokenises episodes; a thread beside the model can do it.
@@ -131,13 +133,11 @@ class Engine:
         self.operations_per_token = operations / max(
             fit.cost.get("padded_tokens", 0), 1
         )  # one task has more padding
-        for parameter in self._parameters():
-            parameter.grad = None
+        self.gradients.clear(self._parameters())
 
     def _accumulate(self, batch: MetaBatch, number: int, check: bool = True) -> Outcome:
         # begun anew after an error: a backward pass that broke off has left part of its gradient
-        for parameter in self._parameters():
-            parameter.grad = None
+        self.gradients.clear(self._parameters())
         loss = right = rows = 0.0
         done, share = 0, len(batch.episodes) / batch.tasks
         for part in batch.parts:
@@ -146,10 +146,13 @@ class Engine:
                 self._check(step, batch.first + done, batch.tasks)
             differentiated = step.losses if step.surrogate is None else step.surrogate
             torch.autograd.backward(differentiated.sum() / batch.tasks)
+            if len(batch.parts) > 1:
+                self.gradients.take(self._parameters())
             loss += step.losses.sum().item() / batch.tasks
             done += support.tasks
             right += (self.learner.answered(step.scores, query).predicted == query.labels).sum().item()
             rows += len(query.labels)
+        self.gradients.put()
         cost = self.learner.cost(*(each for part in batch.parts for each in part))
         return Outcome(loss, self.algorithm.baseline_loss(batch.episodes) * share, right, rows, cost)
 

@@ -121,14 +121,12 @@ def evaluate(
         settings: which episodes.
         side: 'test', or 'valid' while training.
         title: what the progress bar says; no bar where it is empty.
-        processes: share out the episodes, in the groups that are adapted together, as far as there are enough
-            of them; all get all results.
+        processes: share out the episodes; all get all results.
     """
-    # the groups of one process where there are enough of them, so that no more than rounding changes
-    group = min(settings.tasks_at_once, -(-settings.episodes // processes.size))
-    numbers = processes.share(range(settings.episodes), group)
+    # the batches of one process where there are enough of them, so that no more than rounding changes
+    numbers = processes.share(settings.episodes, settings.tasks_at_once)
     drawn = episodes(family, side, settings.seed, numbers, settings.repeats)
-    own = replace(settings, episodes=max(1, len(numbers)), repeats=1, tasks_at_once=group)
+    own = replace(settings, episodes=max(1, len(numbers)), repeats=1)
     with Progress(title if processes.first else "", len(numbers)) as progress:
         found = scored(model, algorithm, drawn, own, progress) if numbers else []
     return [replace(each, task=n) for n, each in enumerate(processes.gather(found))]

@@ -51,8 +51,7 @@ class Joint:
 
     def _own(self, batch: MetaBatch, step: int) -> tuple[Outcome, list[str]]:
         """What this process found, and which loss is not finite, if one is."""
-        for parameter in self._parameters:
-            parameter.grad = None
+        self._engine.gradients.clear(self._parameters)
         nothing = Outcome(0.0, 0.0, 0.0, 0.0, self._engine.learner.cost())
         if not batch.episodes:
             return nothing, []
@@ -63,13 +62,13 @@ class Joint:
 
     def _sum(self, numbers: Sequence[float]) -> list[float]:
         """Adds up gradients and numbers; a parameter has no gradient where it has none in any process."""
-        gradients = [parameter.grad for parameter in self._parameters]
-        beside = [*numbers, *(gradient is not None for gradient in gradients)]
+        gradients = [self._engine.gradients.of(parameter) for parameter in self._parameters]
         pairs = zip(self._parameters, gradients, strict=True)
-        values = [(torch.zeros_like(own) if g is None else g).flatten() for own, g in pairs]
+        values = [(torch.zeros_like(own) if g is None else g).double().flatten() for own, g in pairs]
+        beside = [*numbers, *(gradient is not None for gradient in gradients)]
         total = self._processes.sum(torch.cat([*values, values[0].new_tensor(beside)]))
         *parts, told = total.split([*(len(value) for value in values), len(beside)])
-        counts = told.tolist()
-        for parameter, part, count in zip(self._parameters, parts, counts[len(numbers) :], strict=True):
-            parameter.grad = part.view_as(parameter) if count else None
-        return counts[: len(numbers)]
+        found = told.tolist()
+        for parameter, part, count in zip(self._parameters, parts, found[len(numbers) :], strict=True):
+            parameter.grad = part.view_as(parameter).to(parameter.dtype) if count else None
+        return found[: len(numbers)]

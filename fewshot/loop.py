@@ -45,6 +45,7 @@ class OuterLoop:
         self.parameters = meta_parameters(engine.learner, engine.algorithm)
         self._processes, self._stopping = processes, stopping
         self._joint = Joint(engine, processes, self.parameters)
+        self._share = range(settings.meta_batch)  # episodes of a step that are this process's
         self.skips = Skips(settings.steps, settings.meta_batch)
         self._family, self._engine, self._settings = family, engine, settings
         self._optimiser = adamw(self.parameters, settings, engine.algorithm.lr_factor)
@@ -103,6 +104,9 @@ class OuterLoop:
         if self._processes.size > 1:
             begin = self._processes.from_first(snapshot(self.parameters))
             restore(self.parameters, begin, "the first process")
+            # whole chunks where there are enough of them, so that their sums are those of one process
+            chunk = min(self._processes.gather([self._engine.chunks.tasks]))
+            self._share = self._processes.share(self._settings.meta_batch, chunk)
         with contextlib.closing(ahead(self._batches(first))) as batches:
             for step in range(first, self._settings.steps):
                 line = self._step(step, batches)
@@ -114,10 +118,9 @@ class OuterLoop:
         """What this process has of the meta-batch of every step from one on."""
         size, seed = self._settings.meta_batch, self._settings.seed
         for step in range(first, self._settings.steps):
-            whole = range(step * size, (step + 1) * size)
-            numbers = self._processes.share(whole)
+            numbers = [step * size + number for number in self._share]
             drawn = list(episodes(self._family, "train", seed, numbers))
-            yield self._engine.collate(drawn, numbers[0] - whole[0] if numbers else 0, size)
+            yield self._engine.collate(drawn, self._share.start, size)
 
     def _step(self, step: int, batches: Iterator[MetaBatch]) -> dict[str, Any]:
         started = time.perf_counter()

@@ -37,16 +37,17 @@ class Processes:
         """Whether this is the one that writes and shows progress."""
         return self.rank == 0
 
-    def share(self, items: Sequence[T], together: int = 1) -> Sequence[T]:
-        """What this process has of the items: neighbours, as many as the others have, but for one group.
+    def share(self, count: int, together: int = 1) -> range:
+        """Which of so many items are this process's: neighbours, as many as others have, but for a group.
 
         Args:
-            items: the same in all processes; there may be fewer than processes.
-            together: items of a group, which is not taken apart.
+            count: how many there are; there may be fewer than processes.
+            together: items of a group, which is not taken apart where there are groups enough for all.
         """
-        groups = -(-len(items) // together)
-        first, last = (groups * rank // self.size * together for rank in (self.rank, self.rank + 1))
-        return items[first:last]
+        group = min(together, -(-count // self.size))
+        groups = -(-count // group)
+        first, last = (groups * rank // self.size * group for rank in (self.rank, self.rank + 1))
+        return range(count)[first:last]
 
     def sum(self, flat: Tensor) -> Tensor:
         """The sum over the processes of a tensor of one shape and type; it may take the tensor's place."""

@@ -19,6 +19,7 @@ LEVELS = (
         "memory",
         "skips",
         "average",
+        "gradients",
         "stopping",
         "watch",
         "processes",
