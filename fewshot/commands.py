@@ -29,8 +29,9 @@ from fewshot.training import Trainer
 
 TRAIN = """Meta-train, evaluate on the test side, write a run directory.
 
-With no configuration: the attribute tasks on MiniLM, 5-way 5-shot."""
-EVALUATE = """Adapt the model of a run to test episodes and score every one.
+With no configuration: the attribute tasks on MiniLM, 5-way 5-shot. Several GPUs or machines:
+`torchrun --nproc-per-node 8 -m fewshot train ...`; the episodes are shared out (docs/processes.md)."""
+EVALUATE = """Adapt the model of a run to test episodes and score every one, also under torchrun.
 
 Takes every option of `fewshot train` too, to change what is evaluated (--family.shot 5)."""
 COMPARE = """Runs and baselines on the same test episodes, with paired differences task by task.

@@ -67,8 +67,8 @@ class Joint:
         values = [(torch.zeros_like(own) if g is None else g).double().flatten() for own, g in pairs]
         beside = [*numbers, *(gradient is not None for gradient in gradients)]
         total = self._processes.sum(torch.cat([*values, values[0].new_tensor(beside)]))
-        *parts, told = total.split([*(len(value) for value in values), len(beside)])
-        found = told.tolist()
+        *parts, told = torch.split(total, [*(len(value) for value in values), len(beside)])
+        found: list[float] = told.tolist()
         for parameter, part, count in zip(self._parameters, parts, found[len(numbers) :], strict=True):
             parameter.grad = part.view_as(parameter).to(parameter.dtype) if count else None
         return found[: len(numbers)]

@@ -130,7 +130,7 @@ def together() -> Iterator[Processes]:
 def _arrived(rank: int, size: int) -> dist.Store:
     """Waits for all; gives what they store in common, which the first process may hold."""
     try:
-        store, *_ = next(dist.rendezvous("env://", timeout=JOIN))
+        store: dist.Store = next(dist.rendezvous("env://", timeout=JOIN))[0]
         store.set(f"fewshot/arrived/{rank}", "")
         store.wait([f"fewshot/arrived/{each}" for each in range(size)], JOIN)
     except (RuntimeError, ValueError) as error:

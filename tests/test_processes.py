@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fewshot.algorithms.algorithm import Algorithm, MetaStep
 from fewshot.algorithms.maml import MAML
 from fewshot.algorithms.prototypes import ProtoNet
+from fewshot.best import Validated
 from fewshot.checkpoint import snapshot
 from fewshot.chunks import Chunks
 from fewshot.engine import Engine
@@ -176,8 +177,9 @@ def test_all_stop_after_the_step_in_which_one_was_asked(
         algorithm.prepare(learner)
         engine = Engine(learner, algorithm, Chunks(learner, 1, True))
         log, validation = Log(None, Trackers((), None)), Validation(every=0)
-        given = FAMILY, engine, settings, validation, pytest.fail, log, tmp_path / "run", ""
-        training = MetaTraining(*given, processes)
+        training = MetaTraining(
+            FAMILY, engine, settings, validation, never, log, tmp_path / "run", "", processes
+        )
         taken = 0
 
         def advance(line: dict[str, Any]) -> None:
@@ -232,6 +234,10 @@ def test_who_does_not_come_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match="the processes of this training did not meet"), together():
         pass
+
+
+def never(step: int) -> Validated:
+    raise AssertionError("nothing is validated")
 
 
 def free_port() -> int:

@@ -1,5 +1,6 @@
 """`fewshot train` under torchrun, by gloo: the numbers of one process, signals, errors, resuming."""
 
+import contextlib
 import csv
 import json
 import os
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from conftest import Cli
 
 from fewshot.checkpoint import load_tensors
 from fewshot.log import Log
+from fewshot.processes import Processes
 
 SETTINGS = [
     "--family.way=3", "--family.shot=1", "--family.queries=1", "--family.mentions=3",
@@ -170,3 +172,29 @@ def test_one_process_ends_both(how: str, tmp_path: Path) -> None:
         message = "rank 1 of 2: a text is missing\n  where:  row 3\n  do:     write one\n"
         assert err.count(f"error: {message}") == 1, err
         assert "error: stopped, since rank 1 has failed\n" in err
+
+
+def test_other_commands_are_for_one_process(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(0).items():
+        monkeypatch.setenv(name, value)
+    code, _, err = cli("compare", "runs/demo")
+    assert code == 2
+    assert err.startswith("error: `fewshot compare` is for one process\n  where:  WORLD_SIZE\n  got:    2\n")
+    monkeypatch.setenv("RANK", "1")
+    assert cli("compare", "runs/demo") == (2, "", "")
+
+
+def test_the_second_process_of_an_evaluation_writes_nothing(
+    cli: Cli, runs: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Second(Processes):
+        rank, size = 1, 2
+
+    @contextlib.contextmanager
+    def second() -> Iterator[Processes]:
+        yield Second()
+
+    run = runs("ProtoNet")
+    monkeypatch.setattr("fewshot.commands.together", second)
+    assert cli("evaluate", run, "--episodes", "2", "--name", "second") == (0, "", "")
+    assert not (Path(run) / "evaluations" / "second").exists()
