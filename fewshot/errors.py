@@ -81,3 +81,8 @@ def listing(words: Iterable[object], limit: int = 8) -> str:
     items = [str(word) for word in words]
     more = f", and {len(items) - limit} more" if len(items) > limit else ""
     return ", ".join(items[:limit]) + more
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another library says, in one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

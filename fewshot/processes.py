@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from fewshot.errors import InputError
+from fewshot.errors import InputError, first_line
 from fewshot.watch import LostError, Watch
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ def _arrived(rank: int, size: int) -> dist.Store:
         raise InputError(
             "the processes of this training did not meet",
             where=f"rank {rank} of {size}",
-            got=(str(error).splitlines() or [type(error).__name__])[0],
+            got=first_line(error),
             needed=f"{size} processes, as WORLD_SIZE says, started within {JOIN.seconds // 60} minutes",
             fix="start them by torchrun or accelerate launch, with the same options on every machine",
         ) from error
@@ -179,4 +179,4 @@ def _meet(work: Callable[[], object]) -> None:
     try:
         work()
     except RuntimeError as error:
-        raise LostError("another process does not answer any more", got=str(error).splitlines()[0]) from error
+        raise LostError("another process does not answer any more", got=first_line(error)) from error

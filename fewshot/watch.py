@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 import torch.distributed as dist
 
-from fewshot.errors import FewshotError, SaidError
+from fewshot.errors import FewshotError, SaidError, first_line
 
 EVERY = 2.0  # seconds between two beats
 SILENCE = 40.0  # seconds without one, after which a process is taken for dead
@@ -104,7 +104,7 @@ class Watch:
                 reached = time.monotonic()
             except RuntimeError as error:
                 if time.monotonic() - reached > SILENCE and not self._stopped.is_set():
-                    _end(LostError("the first process does not answer any more", got=_line(error)))
+                    _end(LostError("the first process does not answer any more", got=first_line(error)))
 
     def _silent(self, watched: Sequence[int], beats: dict[int, tuple[int, float]]) -> int | None:
         """A process that began to beat, and has neither beaten for long nor left."""
@@ -148,7 +148,3 @@ def _error(rank: int, size: int, error: BaseException) -> FewshotError:
     said = FewshotError(f"rank {rank} of {size}: {text}", fix=None if known else "add --debug to see where")
     said.exit_code = error.exit_code if isinstance(error, FewshotError) else 1
     return said
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
