@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from fewshot.errors import FewshotError, InputError, suggestion
+from fewshot.errors import FewshotError, InputError, SaidError, suggestion
 from fewshot.versions import PACKAGE, version_of
 
 COMMANDS = {
@@ -22,6 +22,7 @@ COMMANDS = {
     "cluster": "pseudo-classes of texts without labels, to meta-train on",
     "doctor": "versions, devices, what is missing and the command that mends it",
 }
+TOGETHER = ("train", "evaluate")  # commands that several processes can run
 
 USAGE = (
     "usage: fewshot COMMAND ...\n\n"
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.path.append(os.getcwd())  # so that a class of the user's is found by its import path
     try:
         return _run([word for word in words if word != "--debug"])
+    except SaidError as error:
+        return error.exit_code
     except FewshotError as error:
         if debug:
             traceback.print_exc()
@@ -72,6 +75,16 @@ def _run(words: list[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         raise InputError(f"unknown command {words[0]!r}", fix=suggestion(words[0], COMMANDS))
+    if words[0] not in TOGETHER and "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
+        if os.environ["RANK"] != "0":
+            raise SaidError(2)
+        raise InputError(
+            f"`fewshot {words[0]}` is for one process",
+            where="WORLD_SIZE",
+            got=os.environ["WORLD_SIZE"],
+            needed=f"1; of more processes there are {' and '.join(TOGETHER)}",
+            fix="start it without torchrun or accelerate launch",
+        )
     return _command(words[0])(words[1:])
 
 

@@ -17,6 +17,8 @@ from fewshot.evaluation import Evaluation, evaluate
 from fewshot.files import write_json, write_text
 from fewshot.inspection.inspect import inspect
 from fewshot.loading import LoadedRun, load_run
+from fewshot.models.compute import agree
+from fewshot.processes import Processes, together
 from fewshot.report.tables import print_comparison, print_summary
 from fewshot.report.worked import print_episode
 from fewshot.run import RunFolder, check_free
@@ -27,8 +29,9 @@ from fewshot.training import Trainer
 
 TRAIN = """Meta-train, evaluate on the test side, write a run directory.
 
-With no configuration: the attribute tasks on MiniLM, 5-way 5-shot."""
-EVALUATE = """Adapt the model of a run to test episodes and score every one.
+With no configuration: the attribute tasks on MiniLM, 5-way 5-shot. Several GPUs or machines:
+`torchrun --nproc-per-node 8 -m fewshot train ...`; the episodes are shared out (docs/processes.md)."""
+EVALUATE = """Adapt the model of a run to test episodes and score every one, also under torchrun.
 
 Takes every option of `fewshot train` too, to change what is evaluated (--family.shot 5)."""
 COMPARE = """Runs and baselines on the same test episodes, with paired differences task by task.
@@ -37,7 +40,12 @@ Takes every option of `fewshot train` too, to change what is evaluated (--family
 
 
 def train(arguments: Sequence[str]) -> int:
-    """`fewshot train`."""
+    """`fewshot train`, in one process or in each of those that torchrun started."""
+    with together() as processes:
+        return _train(arguments, processes)
+
+
+def _train(arguments: Sequence[str], processes: Processes) -> int:
     example = "--family NWayKShot --family.source questions.jsonl --out runs/questions"
     parser = command_parser("train", "[--config FILE] [--key value ...] --out RUN", TRAIN, example)
     parser.add_argument("--out", type=str, help="the run directory to write; needed, but for --resume")
@@ -52,8 +60,9 @@ def train(arguments: Sequence[str]) -> int:
     if parsed.out is None:
         raise InputError("--out is missing", needed="the run directory to write", fix="add --out runs/NAME")
     out = Path(parsed.out)
-    if not parsed.overwrite and not parsed.resume:
+    if processes.first and not parsed.overwrite and not parsed.resume:
         check_free(out)
+    agree(processes)
     parts = build(parser, parsed)
     trainer = Trainer(
         **vars(parts),
@@ -62,11 +71,14 @@ def train(arguments: Sequence[str]) -> int:
         strict=parsed.strict,
         trackers=parsed.trackers,
         resume=parsed.resume is not None,
+        processes=processes,
     )
     trainer.check()
-    if out.exists() and not parsed.resume:
+    if processes.first and out.exists() and not parsed.resume:
         RunFolder(out).remove()
     run = trainer.fit()
+    if not processes.first:
+        return 0
     console = Console()
     print_summary(run.summary, console)
     console.print(f"written to {out}", soft_wrap=True, highlight=False, markup=False)
@@ -99,7 +111,12 @@ def _those_of_the_run(arguments: Sequence[str]) -> list[str]:
 
 
 def evaluate_run(arguments: Sequence[str]) -> int:
-    """`fewshot evaluate`."""
+    """`fewshot evaluate`, in one process or in each of those that torchrun started."""
+    with together() as processes:
+        return _evaluate(arguments, processes)
+
+
+def _evaluate(arguments: Sequence[str], processes: Processes) -> int:
     parser = command_parser(
         "evaluate", "RUN [--episodes N] [--name NAME]", EVALUATE, "runs/demo --episodes 600"
     )
@@ -108,18 +125,22 @@ def evaluate_run(arguments: Sequence[str]) -> int:
     parser.add_argument("--overwrite", action="store_true", help="replace an evaluation of that name")
     replay = "draw the episodes of this manifest.json again, of an evaluation here or elsewhere"
     parser.add_argument("--manifest", type=str, metavar="FILE", help=replay)
+    agree(processes)
     (run,), _ = _load_runs(parser, arguments, most=1)
     family, settings = run.parts.family, run.parts.evaluation
     if run.parsed.manifest:
         family, settings = replayed(Path(run.parsed.manifest), family, settings)
     name = run.parsed.name or f"episodes-{settings.episodes}-seed-{settings.seed}"
     folder = run.folder.path / "evaluations" / name
-    if not run.parsed.overwrite:
+    if processes.first and not run.parsed.overwrite:
         check_free(folder)
     started = time.perf_counter()
     parts = run.parts
     asked = replace(settings, repeats=1) if run.parsed.manifest else settings  # it lists every draw
-    results = evaluate(family, parts.model, parts.algorithm, asked, title="test episodes")
+    learned = parts.model, parts.algorithm
+    results = evaluate(family, *learned, asked, title="test episodes", processes=processes)
+    if not processes.first:
+        return 0
     seconds = time.perf_counter() - started
     baseline = parts.validation.baseline_loss
     summary = RunFolder.summary(results, settings, parts.model, parts.algorithm, seconds, baseline)

@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fewshot.algorithms.algorithm import Algorithm, MetaStep, collate
 from fewshot.chunks import Chunks
+from fewshot.gradients import Gradients
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.models.products import COUNTED
@@ -22,26 +23,39 @@ class MetaBatch:
         episodes: as they were drawn.
         parts: support and query of each chunk, on the host.
         cut: tasks and rows at once for which they were made.
+        first: number of the first of them in the whole meta-batch.
+        tasks: how many the whole meta-batch has; other processes have the others.
     """
 
     episodes: Sequence[Episode]
     parts: Sequence[tuple[TaskBatch, TaskBatch]]
     cut: tuple[int, int]
+    first: int
+    tasks: int
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an outer step found beside the gradient.
+    """What an outer step found beside the gradient; of shares of a meta-batch, all of it adds up.
 
     Args:
-        loss: mean query loss of the tasks.
-        accuracy: share of right answers among the query rows.
+        loss: query losses of the tasks, over the number of tasks in the whole meta-batch.
+        baseline: likewise, the loss of guessing by the class prior.
+        right: right answers.
+        rows: query rows.
         cost: see `Learner.cost`.
     """
 
     loss: float
-    accuracy: float
-    cost: dict[str, float]
+    baseline: float
+    right: float
+    rows: float
+    cost: dict[str, int]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers among the query rows."""
+        return self.right / self.rows
 
 
 class DivergedError(Exception):
@@ -60,16 +74,25 @@ class Engine:
     def __init__(self, learner: Learner, algorithm: Algorithm, chunks: Chunks) -> None:
         self.learner, self.algorithm, self.chunks = learner, algorithm, chunks
         self.operations_per_token = 0.0
+        self.gradients = Gradients()  # of the last meta-batch
 
-    def collate(self, episodes: Sequence[Episode]) -> MetaBatch:
-        """Tokenises episodes; a thread beside the model can do it."""
+    def collate(self, episodes: Sequence[Episode], first: int = 0, tasks: int | None = None) -> MetaBatch:
+        """Tokenises episodes; a thread beside the model can do it.
+
+        Args:
+            episodes: those of this process.
+            first: number of the first of them in the whole meta-batch.
+            tasks: how many that has; by default as many as are given.
+        """
         cut = self._cut
-        firsts = range(0, len(episodes), cut[0])
-        parts = [collate(self.learner, episodes[first : first + cut[0]]) for first in firsts]
-        return MetaBatch(episodes, parts, cut)
+        begins = range(0, len(episodes), cut[0])
+        parts = [collate(self.learner, episodes[begin : begin + cut[0]]) for begin in begins]
+        return MetaBatch(episodes, parts, cut, first, len(episodes) if tasks is None else tasks)
 
     def gradient(self, batch: MetaBatch, step: int = 0) -> Outcome:
         """The gradient of the mean query loss; the same whatever the chunks are, but for rounding.
+
+        Of a share of a meta-batch, its part in that mean.
 
         Args:
             batch: the episodes.
@@ -81,7 +104,7 @@ class Engine:
         """
 
         def work() -> Outcome:
-            fits = batch if batch.cut == self._cut else self.collate(batch.episodes)
+            fits = batch if batch.cut == self._cut else self.collate(batch.episodes, batch.first, batch.tasks)
             return self._accumulate(fits, step)
 
         return self.chunks.run(work, _rows(batch.episodes))
@@ -107,30 +130,32 @@ class Engine:
 
         rows = _rows([episode])
         fit = self.chunks.run(work, rows) if most is None else self.chunks.fit(work, rows, most)
-        computed = fit.cost.get("tokens", 0) / (1 - fit.cost.get("padding", 0))  # one task has more padding
-        self.operations_per_token = operations / max(computed, 1)
-        for parameter in self._parameters():
-            parameter.grad = None
+        self.operations_per_token = operations / max(
+            fit.cost.get("padded_tokens", 0), 1
+        )  # one task has more padding
+        self.gradients.clear(self._parameters())
 
     def _accumulate(self, batch: MetaBatch, number: int, check: bool = True) -> Outcome:
         # begun anew after an error: a backward pass that broke off has left part of its gradient
-        for parameter in self._parameters():
-            parameter.grad = None
+        self.gradients.clear(self._parameters())
         loss = right = rows = 0.0
-        done, read = 0, list[TaskBatch]()
+        done, share, read = 0, len(batch.episodes) / batch.tasks, list[TaskBatch]()
         for part in batch.parts:
             step, support, query = self._meta_step(*part, number)
             read += [support, step.asked or query]
             if check:
-                self._check(step, done, len(batch.episodes))
+                self._check(step, batch.first + done, batch.tasks)
             differentiated = step.losses if step.surrogate is None else step.surrogate
-            torch.autograd.backward(differentiated.sum() / len(batch.episodes))
-            loss += step.losses.sum().item() / len(batch.episodes)
+            torch.autograd.backward(differentiated.sum() / batch.tasks)
+            if len(batch.parts) > 1:
+                self.gradients.take(self._parameters())
+            loss += step.losses.sum().item() / batch.tasks
             done += support.tasks
             right += (self.learner.answered(step.scores, query).predicted == query.labels).sum().item()
             rows += len(query.labels)
-        cost = self.learner.cost(*read)
-        return Outcome(loss, right / rows, cost)
+        self.gradients.put()
+        baseline = self.algorithm.baseline_loss(batch.episodes) * share
+        return Outcome(loss, baseline, right, rows, self.learner.cost(*read))
 
     def _meta_step(
         self, support: TaskBatch, query: TaskBatch, number: int

@@ -33,6 +33,14 @@ class UnwritableError(FewshotError):
     """A file could not be written: the disk is full, or cannot be written to."""
 
 
+class SaidError(FewshotError):
+    """What went wrong is said by another process; only the exit code is left to give."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("another process says what went wrong")
+        self.exit_code = exit_code
+
+
 class MissingPartError(FewshotError):
     """A package that this work needs is not installed."""
 
@@ -73,3 +81,8 @@ def listing(words: Iterable[object], limit: int = 8) -> str:
     items = [str(word) for word in words]
     more = f", and {len(items) - limit} more" if len(items) > limit else ""
     return ", ".join(items[:limit]) + more
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another library says, in one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -19,6 +19,7 @@ from fewshot.metrics.scores import Scores, rejection_auroc, scores
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.models.remembered import Remembered
+from fewshot.processes import Processes
 from fewshot.progress import Progress
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily, episodes
@@ -111,6 +112,7 @@ def evaluate(
     settings: Evaluation = Evaluation(),
     side: Side = "test",
     title: str = "",
+    processes: Processes = Processes(),
 ) -> list[TaskResult]:
     """Adapts to the episodes of one side and scores each, in the order of their indices.
 
@@ -121,10 +123,15 @@ def evaluate(
         settings: which episodes.
         side: 'test', or 'valid' while training.
         title: what the progress bar says; no bar where it is empty.
+        processes: share out the episodes; all get all results.
     """
-    drawn = episodes(family, side, settings.seed, range(settings.episodes), settings.repeats)
-    with Progress(title, settings.episodes) as progress:
-        return scored(model, algorithm, drawn, settings, progress)
+    # the batches of one process where there are enough of them, so that no more than rounding changes
+    numbers = processes.share(settings.episodes, settings.tasks_at_once)
+    drawn = episodes(family, side, settings.seed, numbers, settings.repeats)
+    own = replace(settings, episodes=max(1, len(numbers)), repeats=1)
+    with Progress(title if processes.first else "", len(numbers)) as progress:
+        found = scored(model, algorithm, drawn, own, progress) if numbers else []
+    return [replace(each, task=n) for n, each in enumerate(processes.gather(found))]
 
 
 def scored(

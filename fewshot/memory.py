@@ -1,5 +1,6 @@
 """Memory of the device that the model runs on: what is free, what some work takes, what ran out."""
 
+import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can still be taken; on a CPU within the limit of the control group, where there is one."""
+    """Bytes that can still be taken.
+
+    On a CPU within the limit of the control group, where there is one, and by as much as each other process
+    of a training on this machine takes.
+    """
     if device.type == "cuda":
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + cached
@@ -28,8 +33,8 @@ def free_memory(device: torch.device) -> int:
         limit = int((CGROUP / "memory.max").read_text())
         used = int((CGROUP / "memory.current").read_text())
     except (OSError, ValueError):  # no such group, or no limit
-        return available
-    return min(available, limit - used)
+        limit, used = available, 0
+    return min(available, limit - used) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def peak_memory(device: torch.device) -> int:

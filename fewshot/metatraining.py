@@ -1,6 +1,7 @@
 """Meta-training: outer steps, validations, the best of them, states to go on from."""
 
 import contextlib
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from fewshot.engine import Engine
 from fewshot.log import Log, said_of
 from fewshot.loop import OuterLoop
 from fewshot.outer import Training, Validation
+from fewshot.processes import Processes
 from fewshot.progress import Progress
 from fewshot.saved import State, Stateful, States
-from fewshot.stopping import StoppedError, Stopping
+from fewshot.stopping import ECHO, StoppedError, Stopping
 from fewshot.tasks.family import TaskFamily
 
 CHECKPOINTS = "checkpoints"  # folder of a run
@@ -32,6 +34,7 @@ class MetaTraining:
         log: takes a line of every step.
         folder: the run directory; None where nothing is written, and nothing can go on.
         title: of the progress.
+        processes: share out the episodes; the first writes.
     """
 
     def __init__(
@@ -44,15 +47,18 @@ class MetaTraining:
         log: Log,
         folder: Path | None,
         title: str,
+        processes: Processes = Processes(),
     ) -> None:
         self._engine, self._training, self._validation = engine, training, validation
         self._validate, self._log, self._folder, self._title = validate, log, folder, title
-        self._loop = OuterLoop(family, engine, training)
+        self._processes = processes
+        self._stopping = Stopping(folder is not None, ECHO if processes.size > 1 else 0.0)
+        self._loop = OuterLoop(family, engine, training, processes, self._stopping)
         self._best = Best(snapshot(self._loop.parameters))
         self._average = Average(self._loop.parameters, training.average)
         self._parts: dict[str, Stateful] = {"loop": self._loop, "best": self._best, "average": self._average}
         self._kept: Validated | None = None
-        self._states = States(folder / CHECKPOINTS, training.keep) if folder else None
+        self._states = States(folder / CHECKPOINTS, training.keep) if folder and processes.first else None
 
     @property
     def skipped(self) -> int:
@@ -80,7 +86,7 @@ class MetaTraining:
         first = self._go_on(before)
         self._skipped_before = skipped
         with (
-            Stopping(self._states is not None) as stopping,
+            self._stopping,
             Progress(self._title, self._training.steps, first) as progress,
         ):
             self._engine.chunks.say = progress.say
@@ -89,7 +95,7 @@ class MetaTraining:
             if not before:
                 self._save(0)  # what came before need not be done again
             if not self._stops_early():
-                self._steps(first, progress, told, stopping)
+                self._steps(first, progress, told)
         return self._end()
 
     def _go_on(self, before: State | None) -> int:
@@ -100,9 +106,7 @@ class MetaTraining:
         self._engine.chunks.tasks = before.facts["tasks_at_once"]
         return before.step
 
-    def _steps(
-        self, first: int, progress: Progress, told: Callable[[Validated], None], stopping: Stopping
-    ) -> None:
+    def _steps(self, first: int, progress: Progress, told: Callable[[Validated], None]) -> None:
         with contextlib.closing(self._loop.lines(first)) as lines:
             for line in lines:
                 step = line["step"]
@@ -115,11 +119,12 @@ class MetaTraining:
                 if found:
                     told(found)
                 last = step == self._training.steps or bool(found and self._stops_early())
-                if last or stopping.asked or (self._training.save and step % self._training.save == 0):
+                asked = self._loop.asked(last)
+                if last or asked or (self._training.save and step % self._training.save == 0):
                     self._save(step)
-                if stopping.asked and self._folder:
-                    when = f"after outer step {step} of {self._training.steps}"
-                    raise stopped(stopping, when, self._folder)
+                if asked and self._folder:
+                    self._processes.gather([step])  # nobody ends before the first has saved
+                    raise stopped(asked, f"after outer step {step} of {self._training.steps}", self._folder)
                 if last and step < self._training.steps:
                     progress.say(f"stopped early: the best validation was at step {self._best.step}")
                 if last:
@@ -134,7 +139,7 @@ class MetaTraining:
             found = self._validate(step)
             if self._best.take(self._loop.parameters, step, found.accuracy, found.loss):
                 self._kept = found
-                if self._folder:
+                if self._folder and self._processes.first:
                     save_tensors(self._folder / CHECKPOINTS / "best.safetensors", self._best.values)
         line |= found.line(self._validation.baseline_loss)
         progress.say(f"step {step}: validation accuracy {line['valid_accuracy']:.3f}")
@@ -160,13 +165,12 @@ class MetaTraining:
         )  # it was before this process; it comes out the same
 
 
-def stopped(stopping: Stopping, when: str, folder: Path) -> StoppedError:
+def stopped(asked: signal.Signals, when: str, folder: Path) -> StoppedError:
     """What is said where a training was stopped from outside."""
-    assert stopping.asked
     return StoppedError(
         "stopped as asked; the state is saved",
-        stopping.asked,
+        asked,
         where=folder,
-        got=f"{stopping.asked.name} {when}",
+        got=f"{asked.name} {when}",
         fix=f"to go on: fewshot train --resume {folder}; from Python, Trainer(..., resume=True)",
     )

@@ -1,13 +1,17 @@
 """Ctrl-C and SIGTERM, kept until the work at hand is done."""
 
+import os
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from fewshot.errors import FewshotError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Asked = signal.Signals | None
+ECHO = 3.0  # seconds in which the same may reach a process again, by who started it and by its machine
 
 
 class StoppedError(FewshotError):
@@ -23,11 +27,13 @@ class Stopping:
 
     Args:
         wanted: note them; else, and outside of the main thread, nothing is changed.
+        echo: a second one that comes within so many seconds is the same.
     """
 
-    def __init__(self, wanted: bool = True) -> None:
-        self.asked: signal.Signals | None = None
+    def __init__(self, wanted: bool = True, echo: float = 0.0) -> None:
+        self.asked: Asked = None
         self._wanted, self._before = wanted, dict[signal.Signals, Any]()
+        self._echo, self._since = echo, 0.0
 
     def __enter__(self) -> Self:
         if self._wanted and threading.current_thread() is threading.main_thread():
@@ -40,8 +46,14 @@ class Stopping:
         self._put_back()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = signal.Signals(number)
-        self._put_back()
+        now = time.monotonic()
+        if self.asked is None:
+            self.asked, self._since = signal.Signals(number), now
+            if not self._echo:
+                self._put_back()
+        elif now - self._since > self._echo:
+            self._put_back()
+            os.kill(os.getpid(), number)
 
     def _put_back(self) -> None:
         for each, handler in self._before.items():

@@ -13,7 +13,7 @@ from fewshot.algorithms.algorithm import Algorithm, ready
 from fewshot.best import Validated
 from fewshot.cards.card import card
 from fewshot.chunks import Chunks
-from fewshot.data.split import SIDES
+from fewshot.data.split import SIDES, Side
 from fewshot.engine import Engine
 from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
@@ -22,6 +22,7 @@ from fewshot.log import Log, said_of
 from fewshot.metatraining import CHECKPOINTS, MetaTraining
 from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
+from fewshot.processes import Processes
 from fewshot.progress import Progress
 from fewshot.reopening import reopen
 from fewshot.run import Run, RunFolder, settings_alone
@@ -52,6 +53,8 @@ class Trainer:
         trackers: 'tensorboard', 'wandb': are given the lines of the log and the test figures, in `out`.
         resume: go on with the training in `out`, from its last state, if there is one; the result is the same
             as if it had not been stopped.
+        processes: share out the episodes (`fewshot.processes.together`); the first one writes, and says what
+            there is to say.
     """
 
     def __init__(
@@ -68,20 +71,23 @@ class Trainer:
         title: str = "meta-training",
         trackers: Sequence[str] = (),
         resume: bool = False,
+        processes: Processes = Processes(),
     ) -> None:
         self.family, self.model, self.algorithm = family, model, algorithm
         self.training, self.validation, self.evaluation = training, validation, evaluation
-        self._folder = RunFolder(Path(out)) if out is not None else None
-        self._config, self._strict = config or self._settings, strict
+        self._out, self._processes = Path(out) if out is not None else None, processes
+        self._folder = RunFolder(self._out) if self._out and processes.first else None
+        self._config, self._strict = config or self._settings, strict and processes.first
         self._data: dict[str, Any] | None = None
         self._said: list[str] | None = None  # what the parts said when they were prepared
-        self._title, self._skipped, self._resume = title, 0, resume
-        self.log = Log(self._folder, Trackers(trackers, self._folder.path if self._folder else None))
+        self._title, self._skipped, self._resume = title if processes.first else "", 0, resume
+        asked = trackers if processes.first else ()
+        self.log = Log(self._folder, Trackers(asked, self._folder.path if self._folder else None))
         self._trains = algorithm.trainable and training.steps > 0
         at_once = training.tasks_at_once
         tasks = training.meta_batch if at_once == "auto" else min(at_once, training.meta_batch)
         self.engine = Engine(model, algorithm, Chunks(model, tasks, algorithm.takes_parts))
-        self._start = MultiTaskStart(family, model, self.engine.chunks, training)
+        self._start = MultiTaskStart(family, model, self.engine.chunks, training, processes)
 
     def check(self, test: bool = True) -> None:
         """Prepares the parts, starts the first episode of every side, measures how many tasks fit at once.
@@ -138,8 +144,7 @@ class Trainer:
         self.check()
         with contextlib.closing(self.log):
             kept = self.train()
-            settings = self.evaluation
-            results = evaluate(self.family, self.model, self.algorithm, settings, title="test episodes")
+            results = self._evaluate(self.evaluation, "test", "test episodes")
             return self._finish(results, kept, time.perf_counter() - started)
 
     def train(self, told: Callable[[Validated], None] | None = None) -> Validated | None:
@@ -157,7 +162,7 @@ class Trainer:
         """
         self.check(test=False)
         config, say = self._config(), Progress(self._title, 0).say
-        before = self._open(config, say)
+        before = self._processes.from_first(self._open(config, say))
         self.log.start(config, say)
         if self._trains:
             if before is None:
@@ -184,9 +189,8 @@ class Trainer:
 
     def _meta_train(self, told: Callable[[Validated], None], before: State | None) -> Validated | None:
         self._skipped = before.facts["skipped"] if before else self._skipped
-        path = self._folder.path if self._folder else None
-        given = self.training, self.validation, self.validate, self.log, path, self._title
-        work = MetaTraining(self.family, self.engine, *given)
+        given = self.training, self.validation, self.validate, self.log, self._out, self._title
+        work = MetaTraining(self.family, self.engine, *given, self._processes)
         kept = work.run(self._said or (), told, before, self._skipped)
         self._skipped += work.skipped
         return kept
@@ -209,12 +213,16 @@ class Trainer:
             repeats=1,
             curve=False,
         )
-        return Validated(step, evaluate(self.family, self.model, self.algorithm, settings, side="valid"))
+        return Validated(step, self._evaluate(settings, "valid"))
+
+    def _evaluate(self, settings: Evaluation, side: Side, title: str = "") -> list[TaskResult]:
+        parts = self.family, self.model, self.algorithm
+        return evaluate(*parts, settings, side=side, title=title, processes=self._processes)
 
     def _transfer(self) -> None:
         """Multi-task training, if it is asked for."""
-        steps = self.training.multitask_steps
-        with Progress("multi-task training" if steps else "", steps) as progress:
+        steps, shown = self.training.multitask_steps, self._processes.first
+        with Progress("multi-task training" if steps and shown else "", steps) as progress:
             for line in self._start.lines():
                 self.log.add({"stage": TRANSFER} | line)
                 progress.advance(1, said_of(line))

@@ -15,6 +15,7 @@ from fewshot.engine import Engine
 from fewshot.loop import OuterLoop
 from fewshot.models.learner import Learner
 from fewshot.outer import Training
+from fewshot.processes import Processes
 from fewshot.tasks.family import TaskFamily, episodes
 
 
@@ -26,10 +27,18 @@ class MultiTaskStart:
         model: the learner.
         chunks: how many tasks are taken together.
         training: steps, rate and the rest are those of the outer loop.
+        processes: share out the episodes of every step.
     """
 
-    def __init__(self, family: TaskFamily, model: Learner, chunks: Chunks, training: Training) -> None:
-        self._family, self._model, self._chunks = family, model, chunks
+    def __init__(
+        self,
+        family: TaskFamily,
+        model: Learner,
+        chunks: Chunks,
+        training: Training,
+        processes: Processes = Processes(),
+    ) -> None:
+        self._family, self._model, self._chunks, self._processes = family, model, chunks, processes
         self._settings = replace(training, steps=training.multitask_steps)
         self.skipped = 0
 
@@ -62,7 +71,7 @@ class MultiTaskStart:
         head = snapshot(parameters)
         engine = Engine(self._model, algorithm, self._chunks)
         engine.measure(next(episodes(self._family, "train", self._settings.seed, [0])), None)
-        loop = OuterLoop(self._family, engine, self._settings)
+        loop = OuterLoop(self._family, engine, self._settings, self._processes)
         yield from loop.lines()
         self.skipped = loop.skips.total
         restore(parameters, head, "multi-task training")

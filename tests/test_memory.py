@@ -100,3 +100,11 @@ def test_the_peak_only_rises() -> None:
     after = peak_memory(CPU)
     assert 0 < before <= after
     assert peak_memory(CPU) >= after
+
+
+def test_processes_on_one_machine_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8000))
+    monkeypatch.setattr(memory, "CGROUP", Path("/no/such/folder"))
+    assert free_memory(CPU) == 8000
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert free_memory(CPU) == 2000

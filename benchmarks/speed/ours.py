@@ -11,6 +11,7 @@ from fewshot.algorithms.maml import MAML
 from fewshot.chunks import Chunks
 from fewshot.engine import Engine, MetaBatch
 from fewshot.models.batch import Rows
+from fewshot.models.learner import in_shares
 from fewshot.models.lora import LINEAR, StackedLinear
 from fewshot.models.stack import Stack
 from fewshot.tasks.episode import Episode
@@ -57,7 +58,7 @@ class Ours:
     def padding(self, drawn: Sequence[Episode]) -> dict[str, float]:
         """Shares of padding in what is computed."""
         parts = self.engine.collate(list(drawn)).parts
-        return self.learner.cost(*(batch for part in parts for batch in part))
+        return in_shares(self.learner.cost(*(batch for part in parts for batch in part)))
 
     def operations(self, drawn: Sequence[Episode]) -> float:
         """Operations of linear maps on real tokens in one outer step.

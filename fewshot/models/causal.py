@@ -142,7 +142,7 @@ class LoraCausal(LoraLearner):
         )
         return replace(placed, inputs=on_device)
 
-    def cost(self, *batches: TaskBatch) -> dict[str, float]:
+    def cost(self, *batches: TaskBatch) -> dict[str, int]:
         """Tokens and padding, and the prompts of which something was left out."""
         return super().cost(*batches) | {"cut_prompts": sum(batch.inputs.cut for batch in batches)}
 

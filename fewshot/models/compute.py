@@ -16,6 +16,7 @@ from torch import Tensor
 
 from fewshot.errors import InputError, require_at_least
 from fewshot.models.products import Products, has_onednn, multiply
+from fewshot.processes import Processes
 from fewshot.versions import version_of
 
 # rows, in, out: on a CPU a batch of short texts through one map of a small encoder; a GPU takes that in less
@@ -39,8 +40,7 @@ SWITCHES = (
     "CUBLAS_",
     "NVIDIA_TF32",
 )
-
-
+_GAINS: dict[str, float] = {}  # measured once in a process
 Quantised = Literal["none", "8bit", "4bit", "int8"]
 
 
@@ -209,18 +209,31 @@ def _processor() -> str:
     return "; ".join(" ".join(line.split()) for line in first.splitlines() if line.startswith(PROCESSOR))
 
 
-@functools.cache
 def bfloat16_gain(device: torch.device) -> float:
     """How many times as fast as float32 products bfloat16 ones are, measured once."""
-    shape = SHAPES[device.type]
-    return min(_seconds(torch.float32, device, shape)) / min(_seconds(torch.bfloat16, device, shape))
+    name, shape = f"bfloat16 on {device.type}", SHAPES[device.type]
+    if name not in _GAINS:
+        slow, fast = (min(_seconds(dtype, device, shape)) for dtype in (torch.float32, torch.bfloat16))
+        _GAINS[name] = slow / fast
+    return _GAINS[name]
 
 
-@functools.cache
 def onednn_gain() -> float:
     """How many times as fast as those of torch's BLAS float32 products of oneDNN are, measured once."""
-    blas, onednn = _seconds(torch.float32, torch.device("cpu"), SHAPES["cpu"])
-    return blas / onednn
+    if "onednn" not in _GAINS:
+        blas, onednn = _seconds(torch.float32, torch.device("cpu"), SHAPES["cpu"])
+        _GAINS["onednn"] = blas / onednn
+    return _GAINS["onednn"]
+
+
+def agree(processes: Processes) -> None:
+    """What 'auto' becomes by a measurement is the same in all processes: what the first one found."""
+    if processes.size > 1:
+        for kind in ("cpu", *(("cuda",) if torch.cuda.is_available() else ())):
+            bfloat16_gain(torch.device(kind))
+        if has_onednn():
+            onednn_gain()
+        _GAINS.update(processes.from_first(_GAINS))
 
 
 @functools.cache

@@ -136,8 +136,11 @@ class Learner(nn.Module, ABC):
             step: the number of the outer step that begins; None where it ends.
         """
 
-    def cost(self, *batches: TaskBatch) -> dict[str, float]:
-        """What the log should know of the batches of one step, such as their share of padding."""
+    def cost(self, *batches: TaskBatch) -> dict[str, int]:
+        """Counts of the batches of one step, by the same names whatever they are, that add up.
+
+        `tokens` are real ones; of `padded_tokens` and the like the log has the share that is padding.
+        """
         return {}
 
     def take_prompts(self) -> dict[int, tuple[int, int]]:
@@ -158,3 +161,14 @@ class Learner(nn.Module, ABC):
     def resolved(self) -> dict[str, Any]:
         """Constructor arguments given as 'auto', and what they became."""
         return {}
+
+
+def in_shares(cost: Mapping[str, int]) -> dict[str, float]:
+    """What `Learner.cost` counts, as the log has it: of tokens with padding the share that is padding."""
+    tokens = cost.get("tokens", 0)
+    return {
+        name.replace("padded_tokens", "padding"): 1 - tokens / max(count, 1)
+        if name.endswith("padded_tokens")
+        else count
+        for name, count in cost.items()
+    }

@@ -147,14 +147,13 @@ class LoraLearner(Learner):
         """The attention that runs: 'eager' or 'sdpa'."""
         return self._body.attention
 
-    def cost(self, *batches: TaskBatch) -> dict[str, float]:
-        """Real tokens, and the share of padding in what linear maps and in what attention compute."""
+    def cost(self, *batches: TaskBatch) -> dict[str, int]:
+        """Real tokens, and with padding those that linear maps and that attention compute."""
         inputs = [self.text_inputs(batch) for batch in batches]
-        tokens = sum(each.tokens for each in inputs)
         return {
-            "tokens": tokens,
-            "padding": 1 - tokens / sum(each.padded_tokens for each in inputs),
-            "attention_padding": 1 - tokens / sum(each.attention_tokens for each in inputs),
+            "tokens": sum(each.tokens for each in inputs),
+            "padded_tokens": sum(each.padded_tokens for each in inputs),
+            "attention_padded_tokens": sum(each.attention_tokens for each in inputs),
         }
 
     def note(self) -> str:

@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from fewshot.errors import InputError
 from fewshot.models import compute
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
+from fewshot.processes import Processes
 
 
 @pytest.fixture(autouse=True)
@@ -148,3 +149,18 @@ def test_the_gradient_on_a_gpu_is_that_on_a_cpu(make_learner: LearnerMaker) -> N
         grads = torch.autograd.grad(loss, list(learner.adapter().values()))
         found.append(torch.cat([grad.flatten().cpu() for grad in grads]))
     assert float((found[0] - found[1]).norm() / found[0].norm()) < 1e-3
+
+
+def test_all_processes_choose_by_what_the_first_has_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Second(Processes):
+        rank, size = 1, 2
+
+        def from_first(self, value: Any) -> Any:
+            return {"bfloat16 on cpu": 3.0, "onednn": 1.3}
+
+    monkeypatch.setattr(compute, "_GAINS", {"bfloat16 on cpu": 1.0, "onednn": 1.0})
+    compute.agree(Processes())
+    assert Compute().chosen_dtype() == torch.float32
+    compute.agree(Second())
+    assert Compute(device="cpu").chosen_dtype() == torch.bfloat16
+    assert Compute(device="cpu").chosen_products() == ("onednn" if compute.has_onednn() else "blas")

@@ -1,0 +1,150 @@
+"""Whether the other processes of a training live, and what ended them.
+
+A process that waits for another one cannot notice by itself that it will wait for ever, and how long a step
+may rightly take nobody knows. So every process beats, a thread beside the work; the first one listens to all,
+the others to the first.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import torch.distributed as dist
+
+from fewshot.errors import FewshotError, SaidError, first_line
+
+EVERY = 2.0  # seconds between two beats
+SILENCE = 40.0  # seconds without one, after which a process is taken for dead
+GRACE = 5.0  # seconds that a process has to end by itself, once another one has failed
+SAME = 2.0  # seconds in which the first process says what all say
+POLL = 0.1  # seconds
+FAILED = "failed"
+
+
+class LostError(FewshotError):
+    """Another process did not come to where all meet."""
+
+
+class Watch:
+    """Beats for this process, listens to others, and ends this one where one of them has failed.
+
+    Args:
+        connect: gives a connection to the store that all processes share.
+        rank: of this process.
+        size: how many there are.
+    """
+
+    def __init__(self, connect: Callable[[], dist.Store], rank: int, size: int) -> None:
+        self._rank, self._size = rank, size
+        self._said, self._heard = connect(), connect()  # of this thread and of the other
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="fewshot-watch", daemon=True)
+
+    def start(self) -> None:
+        """From here on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """This process has no more to do with the others."""
+        if not self._stopped.is_set():
+            self._stopped.set()
+            self._thread.join(2 * EVERY)
+            with contextlib.suppress(RuntimeError):  # who holds the store may be gone
+                self._said.set(f"left/{self._rank}", "")
+
+    def failed(self, error: BaseException) -> FewshotError:
+        """Tells the others that this process has failed, if it was not their failure; gives what to raise."""
+        with contextlib.suppress(RuntimeError):  # who holds the store may be gone
+            if isinstance(error, LostError):
+                return self._of_another(error)
+            return self._own(error)
+        return _error(self._rank, self._size, error)
+
+    def _own(self, error: BaseException) -> FewshotError:
+        said = _error(self._rank, self._size, error)
+        text = str(error) if isinstance(error, FewshotError) else str(said)
+        self._said.set(f"text/{self._rank}", text)
+        self._said.compare_set(FAILED, "", json.dumps([self._rank, str(said), said.exit_code]))
+        self._stopped.set()
+        if self._rank == 0:
+            return error if isinstance(error, FewshotError) else said
+        self._wait_for("text/0", SAME)
+        if self._said.check(["text/0"]) and self._said.get("text/0").decode() == text:
+            return SaidError(said.exit_code)  # all have failed alike
+        return said
+
+    def _wait_for(self, key: str, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._said.check([key]) and time.monotonic() < until:
+            time.sleep(POLL)
+
+    def _of_another(self, error: LostError) -> FewshotError:
+        self._wait_for(FAILED, GRACE)
+        self._stopped.set()
+        if self._said.check([FAILED]):
+            return _ended(self._said)
+        return _error(self._rank, self._size, error)
+
+    def _listen(self) -> None:
+        beats: dict[int, tuple[int, float]] = {}  # the last of each process, and when it was heard
+        watched = range(1, self._size) if self._rank == 0 else range(1)
+        reached = time.monotonic()
+        while not self._stopped.wait(EVERY):
+            try:
+                self._heard.add(f"beat/{self._rank}", 1)
+                if self._heard.check([FAILED]):
+                    if not self._stopped.wait(GRACE):
+                        _end(_ended(self._heard))
+                    return
+                self._accuse(self._silent(watched, beats))
+                reached = time.monotonic()
+            except RuntimeError as error:
+                if time.monotonic() - reached > SILENCE and not self._stopped.is_set():
+                    _end(LostError("the first process does not answer any more", got=first_line(error)))
+
+    def _silent(self, watched: Sequence[int], beats: dict[int, tuple[int, float]]) -> int | None:
+        """A process that began to beat, and has neither beaten for long nor left."""
+        now = time.monotonic()
+        for rank in watched:
+            count = self._heard.add(f"beat/{rank}", 0)
+            if rank not in beats or beats[rank][0] != count:
+                beats[rank] = count, now
+            silent = count and now - beats[rank][1] > SILENCE
+            if silent and not self._heard.check([f"left/{rank}"]):
+                return rank
+        return None
+
+    def _accuse(self, rank: int | None) -> None:
+        if rank is not None:
+            text = f"rank {rank} of {self._size}: killed, or it hangs: not heard of for {SILENCE:.0f} s"
+            self._heard.compare_set(FAILED, "", json.dumps([rank, text, 1]))
+
+
+def _ended(store: dist.Store) -> FewshotError:
+    """What a process says that ends since another one has failed."""
+    rank, text, code = json.loads(store.get(FAILED).decode())
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        return SaidError(code)
+    error = FewshotError(f"stopped, since rank {rank} has failed", got=text.replace("\n", "\n          "))
+    error.exit_code = code
+    return error
+
+
+def _end(error: FewshotError) -> None:
+    """At once, since the work may wait where no exception reaches it."""
+    if not isinstance(error, SaidError):
+        print(f"error: {error}", file=sys.stderr, flush=True)
+    os._exit(error.exit_code)
+
+
+def _error(rank: int, size: int, error: BaseException) -> FewshotError:
+    """With the rank."""
+    known = isinstance(error, FewshotError)
+    text = str(error) if known else f"{type(error).__name__}: {error}"
+    said = FewshotError(f"rank {rank} of {size}: {text}", fix=None if known else "add --debug to see where")
+    said.exit_code = error.exit_code if isinstance(error, FewshotError) else 1
+    return said

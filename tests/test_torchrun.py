@@ -1,0 +1,202 @@
+"""`fewshot train` under torchrun, by gloo: the numbers of one process, signals, errors, resuming."""
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Cli
+
+from fewshot.checkpoint import load_tensors
+from fewshot.log import Log
+from fewshot.processes import Processes
+
+SETTINGS = [
+    "--family.way=3", "--family.shot=1", "--family.queries=1", "--family.mentions=3",
+    "--training.multitask_steps=2", "--training.steps=40", "--training.meta_batch=3",
+    "--training.tasks_at_once=1", "--training.save=10",
+    "--validation.every=20", "--validation.episodes=3", "--evaluation.episodes=5",
+    "--evaluation.tasks_at_once=2", "--evaluation.inspected=0", "--evaluation.influence=0",
+    "--algorithm=MAML", "--algorithm.inner_steps=1",
+    "--model.compute.dtype=float32", "--model.compute.products=blas", "--model.cache.alone=true",
+]  # fmt: skip
+TIMES = {"seconds", "tasks_per_second", "tokens_per_second", "peak_memory", "matmul_share"}
+SCRIPT = """
+import os, signal, sys
+import torch
+from fewshot import cli
+from fewshot.errors import InputError
+from fewshot.processes import together
+
+def work(words):
+    with together() as processes:
+        for step in range(100):
+            if processes.rank == 1 and step == 3:
+                if words == ["is killed"]:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                raise InputError("a text is missing", where="row 3", fix="write one")
+            processes.sum(torch.ones(1))
+
+cli._command = lambda name: work
+sys.exit(cli.main(["train", *sys.argv[1:]]))
+"""
+Start = Callable[..., list[str]]
+Started = subprocess.Popen[str]
+
+
+class KilledError(BaseException):
+    """What no part of the program expects."""
+
+
+@pytest.fixture
+def start(tiny_backbone: str) -> Start:
+    """The words that start a run."""
+
+    def words(out: Path, *options: str) -> list[str]:
+        return ["train", *SETTINGS, "--model.backbone", tiny_backbone, *options, "--out", str(out)]
+
+    return words
+
+
+def torchrun(*words: str) -> Started:
+    """Two processes."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    return started([*command, *words])
+
+
+def started(command: list[str], **options: Any) -> Started:
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def assert_same(run: Path, whole: Path) -> None:
+    """Meta-parameters, rows and log to 1e-6, but for times."""
+    for name in ("meta.safetensors", "adapter/adapter_model.safetensors"):
+        found, wanted = load_tensors(run / name), load_tensors(whole / name)
+        assert found.keys() == wanted.keys()
+        assert all((found[n] - value).abs().max() <= 1e-6 for n, value in wanted.items())
+    assert rows(run) == [pytest.approx(row, abs=1e-6) for row in rows(whole)]
+    assert lines(run) == [pytest.approx(line, abs=1e-6) for line in lines(whole)]
+    assert (run / "config.yaml").read_text() == (whole / "config.yaml").read_text()
+    assert (run / "manifest.json").read_text() == (whole / "manifest.json").read_text()
+
+
+def rows(run: Path) -> list[dict[str, Any]]:
+    with (run / "tasks.csv").open(newline="") as file:
+        read = list(csv.DictReader(file))
+    words = {"source", "classes"}
+    return [{n: v if n in words else float(v) for n, v in row.items() if n != "seconds"} for row in read]
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    read = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name not in TIMES} for line in read]
+
+
+def test_it_is_stopped_in_two_processes_then_in_one_and_ends_in_two(
+    cli: Cli, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert cli(*start(whole))[0] == 0
+    resume = ["train", "--resume", str(run)]
+    stopped_by_a_signal(torchrun("-m", "fewshot", *start(run)), run)
+    killed_at(30, monkeypatch, lambda: cli(*resume))
+    for name, value in environment(0).items():
+        monkeypatch.setenv(name, value)
+    command = [sys.executable, "-m", "fewshot", *resume]
+    with started(command, env=os.environ | {"RANK": "1", "LOCAL_RANK": "1"}) as second:
+        code, out, err = cli(*resume)
+        silent = second.communicate(timeout=120)
+    assert code == second.returncode == 0, (err, silent)
+    assert "going on after outer step" in err
+    assert f"written to {run}" in out
+    assert silent[0] == ""  # the first one speaks
+    assert "outer step" not in silent[1]
+    assert_same(run, whole)
+
+
+def stopped_by_a_signal(process: Started, run: Path) -> None:
+    log = run / "log.jsonl"  # after multi-task training, in which a signal has its usual effect
+    while not log.exists() or '{"step": 1,' not in log.read_text():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert err.count("error: stopped as asked; the state is saved") == 1, err
+    assert f"to go on: fewshot train --resume {run}" in err
+    assert "fewshot/cli.py" not in err  # no traceback of ours
+    assert len(lines(run)) < 29, "the signal came too late for what follows"
+
+
+def killed_at(step: int, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
+    add = Log.add
+
+    def dies(log: Log, line: dict[str, Any]) -> None:
+        if line["step"] == step:
+            raise KilledError
+        add(log, line)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "add", dies)
+        with pytest.raises(KilledError):
+            work()
+
+
+def environment(rank: int) -> dict[str, str]:
+    """As torchrun and accelerate launch make it for one of two processes."""
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        port = found.getsockname()[1]
+    place = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+    return place | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+
+
+@pytest.mark.parametrize("how", ["raises", "is killed"])
+def test_one_process_ends_both(how: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    began = time.monotonic()
+    process = torchrun(str(script), how)
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < 60
+    assert process.returncode != 0
+    assert "fewshot/processes.py" not in err  # no traceback of ours
+    if how == "raises":
+        message = "rank 1 of 2: a text is missing\n  where:  row 3\n  do:     write one\n"
+        assert err.count(f"error: {message}") == 1, err
+        assert "error: stopped, since rank 1 has failed\n" in err
+
+
+def test_other_commands_are_for_one_process(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(0).items():
+        monkeypatch.setenv(name, value)
+    code, _, err = cli("compare", "runs/demo")
+    assert code == 2
+    assert err.startswith("error: `fewshot compare` is for one process\n  where:  WORLD_SIZE\n  got:    2\n")
+    monkeypatch.setenv("RANK", "1")
+    assert cli("compare", "runs/demo") == (2, "", "")
+
+
+def test_the_second_process_of_an_evaluation_writes_nothing(
+    cli: Cli, runs: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Second(Processes):
+        rank, size = 1, 2
+
+    @contextlib.contextmanager
+    def second() -> Iterator[Processes]:
+        yield Second()
+
+    run = runs("ProtoNet")
+    monkeypatch.setattr("fewshot.commands.together", second)
+    assert cli("evaluate", run, "--episodes", "2", "--name", "second") == (0, "", "")
+    assert not (Path(run) / "evaluations" / "second").exists()
