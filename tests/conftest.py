@@ -3,11 +3,12 @@
 import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+import unpickling
 from causal_models import save_causal
 
 from fewshot.cli import main
@@ -38,6 +39,13 @@ def without_gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if "gpu" not in request.keywords:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # for processes that it starts
+
+
+@pytest.fixture(autouse=True)
+def without_pickles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing of the package unpickles; see `unpickling`."""
+    monkeypatch.setattr(torch, "load", unpickling.refuse)
+    yield from unpickling.watched()
 
 
 @pytest.fixture(scope="session")
