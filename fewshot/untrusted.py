@@ -20,6 +20,7 @@ from fewshot.errors import InputError
 DEEPEST = 64  # lists and objects in each other
 LONGEST_INTEGER = 20  # digits of 2**64
 SMALL, LARGE = 4 << 20, 1 << 30  # bytes of a file that people write, and of one that programs write
+LONGEST_YAML = 1 << 19  # characters: some seconds of PyYAML
 MOST_VALUES = 200_000  # of a YAML file, with each alias counted as what it stands for
 SHOWN = 40  # characters of a key in a message
 # what PyYAML raises of such as `!!int a` and `!!timestamp a`
@@ -138,6 +139,17 @@ def _check(value: Any, numbers: bool) -> None:
 class _Loader(yaml.SafeLoader):
     """Plain values alone; dates stay texts, as for the parser of options."""
 
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Stops at a depth that takes PyYAML long to come back from."""
+        self.depth += 1
+        if self.depth > DEEPEST + 1:
+            raise MalformedError(f"values nested deeper than {DEEPEST}")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
 
 _Loader.yaml_implicit_resolvers = {
     sign: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
@@ -151,6 +163,8 @@ def parse_yaml(text: str) -> Any:
     Raises:
         MalformedError: no YAML, a tag of a Python object, or beyond the limits of this module.
     """
+    if len(text) > LONGEST_YAML:
+        raise MalformedError(f"YAML of more than {LONGEST_YAML:,} characters")
     loader = None
     try:
         loader = _Loader(text)
@@ -190,15 +204,25 @@ def read_yaml(file: Path, most: int = SMALL) -> Any:
     return parse_yaml(read_text(file, most))
 
 
-def _size(node: yaml.Node, known: dict[int, int] | None = None, above: int = 0) -> int:
+def front_matter(card: str) -> Any:
+    """The YAML at the head of a card, between two lines of dashes; None where it has none.
+
+    Raises:
+        MalformedError: see `parse_yaml`.
+    """
+    lines = card.splitlines()
+    if not lines or lines[0] != "---" or "---" not in lines[1:]:
+        return None
+    return parse_yaml("\n".join(lines[1 : lines.index("---", 1)]))
+
+
+def _size(node: yaml.Node, known: dict[int, int] | None = None) -> int:
     """How many values a node stands for, each alias with all that it names.
 
     Raises:
-        MalformedError: too many, too deep, or a node within itself.
+        MalformedError: too many, or a node within itself.
     """
     known = {} if known is None else known
-    if above > DEEPEST:
-        raise MalformedError(f"values nested deeper than {DEEPEST}")
     if isinstance(node, yaml.ScalarNode):
         if node.tag == "tag:yaml.org,2002:int" and len(node.value) > LONGEST_INTEGER + 1:
             raise MalformedError("a number of more than 64 bits")
@@ -212,7 +236,7 @@ def _size(node: yaml.Node, known: dict[int, int] | None = None, above: int = 0) 
     below = [each for pair in node.value for each in pair] if pairs else node.value
     found = 1
     for each in below:
-        found += _size(each, known, above + 1)
+        found += _size(each, known)
         if found > MOST_VALUES:
             raise MalformedError(f"more than {MOST_VALUES:,} values, by aliases of aliases or by themselves")
     if isinstance(node, yaml.MappingNode):
