@@ -106,14 +106,12 @@ def load_task(folder: Path, device: str | None = None) -> Stored:
     Raises:
         InputError: no such directory, files that are not whole, a backbone with other weights.
     """
-    about = _about(folder)
-    check_code(about, folder / ABOUT)
+    about = read_about(folder)
     compute_of(about, folder / ABOUT)["device"] = device or "auto"
-    _check_kinds(about, folder / ABOUT)
     model, algorithm = build_learning(about)
     _check_backbone(folder, about)
     model.load_adapter(folder)
-    support = _support(folder)
+    support = read_support(folder)
     head = _head(folder, support, model.head.size)
     with torch.no_grad():
         model.head.log_scale.copy_(head.pop(SCALE))
@@ -121,6 +119,19 @@ def load_task(folder: Path, device: str | None = None) -> Stored:
     adapter = {name: value.detach().cpu() for name, value in model.adapter().items()}
     task = AdaptedTask(support, adapter | head, features, float(about["seconds"]))
     return Stored(Learned(str(about["run"]), folder, model, algorithm), task, about)
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """The content of `task.json`, as far as it can be a task.
+
+    Raises:
+        InputError: no such directory, another version, values of other kinds, code that is not trusted.
+    """
+    about, file = _about(folder), folder / ABOUT
+    check_code(about, file)
+    compute_of(about, file)
+    _check_kinds(about, file)
+    return about
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -184,7 +195,12 @@ def _check_backbone(folder: Path, about: Mapping[str, Any]) -> None:
         )
 
 
-def _support(folder: Path) -> Labelled:
+def read_support(folder: Path) -> Labelled:
+    """The examples of a task.
+
+    Raises:
+        InputError: no such file, or a line without text or label.
+    """
     try:
         rows = [parse_json(line) for line in read_text(folder / SUPPORT).split("\n") if line]
         return Labelled(tuple(str(row["text"]) for row in rows), tuple(str(row["label"]) for row in rows))
