@@ -74,13 +74,14 @@ def main() -> int:
     asked = parser.parse_args()
     engines = {name: importlib.metadata.version(name) for name in ("hypothesis", "atheris") if _there(name)}
     whole = sum(every[name].share for name in asked.kinds)
-    started, found = time.perf_counter(), {}
+    started = time.perf_counter()
+    found: dict[str, dict[str, Any]] = {}
     for name in asked.kinds:
         inputs, since = round(asked.inputs * every[name].share / whole / len(engines)), time.perf_counter()
         found[name] = {"hypothesis": by_hypothesis(every[name], inputs, asked.seed * 1_000_000).plain()}
         if "atheris" in engines:
             found[name]["atheris"] = by_atheris(name, inputs, asked.seed)
-        found[name]["seconds"] = round(time.perf_counter() - since, 1)
+        found[name] |= {"seconds": round(time.perf_counter() - since, 1)}
         print(name, json.dumps(found[name]), flush=True)
     tallies = [found[name][engine] for name in found for engine in engines]
     totals = {what: sum(tally.get(what, 0) for tally in tallies) for what in ("read", "refused", "found")}

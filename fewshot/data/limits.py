@@ -42,7 +42,7 @@ def check_lines(file: Path, json_lines: bool) -> None:
         return
 
 
-def _check_lines(file: Path, content: IO[bytes], json_lines: bool) -> None:
+def _check_lines(file: Path, content: IO[bytes] | gzip.GzipFile, json_lines: bool) -> None:
     number = size = 0
     while line := content.readline(LONGEST_LINE + 1):
         number += 1

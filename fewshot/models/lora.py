@@ -238,7 +238,7 @@ def _check_rank(backbone: nn.Module, targets: Sequence[str], rank: int) -> None:
     Raises:
         InputError: beyond the longer side of every adapted map.
     """
-    widest = max(max(backbone.get_submodule(name).weight.shape) for name in targets)  # type: ignore[arg-type, union-attr]
+    widest = max(max(backbone.get_submodule(name).weight.shape) for name in targets)  # type: ignore[arg-type]
     if rank > widest:
         raise InputError(
             "model.lora.rank is too large",

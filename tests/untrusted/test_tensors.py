@@ -5,6 +5,7 @@ import os
 import struct
 import tracemalloc
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def test_a_header_of_gigabytes(tmp_path: Path) -> None:
 def test_a_folder_and_a_pipe_are_no_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "none"):
-        assert refused(lambda path=path: read_tensors(path))["got"] == "no such file"
+        assert refused(partial(read_tensors, path))["got"] == "no such file"
 
 
 OTHERS: list[tuple[str, Mapping[str, Any], dict[str, str]]] = [
