@@ -12,8 +12,10 @@ from fewshot.algorithms.algorithm import Algorithm
 from fewshot.errors import InputError, listing
 from fewshot.files import whole
 from fewshot.models.learner import Learner
+from fewshot.tensors import Wanted, read_tensors
 
 T = TypeVar("T")
+OTHER = "these meta-parameters belong to another model or algorithm"
 
 
 def meta_parameters(model: Learner, algorithm: Algorithm) -> dict[str, nn.Parameter]:
@@ -39,7 +41,7 @@ def restore(parameters: dict[str, nn.Parameter], values: dict[str, Tensor], wher
     if wanted != found:
         different = sorted(name for name, _ in wanted.items() ^ found.items())
         raise InputError(
-            "these meta-parameters belong to another model or algorithm",
+            OTHER,
             where=where,
             got=f"{len(different)} names or shapes that differ: {listing(dict.fromkeys(different))}",
             needed="the model and the algorithm of the run that wrote them",
@@ -55,18 +57,6 @@ def save_tensors(path: Path, values: dict[str, Tensor]) -> None:
         temporary.write_bytes(safetensors.torch.save(values))
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Reads what `save_tensors` wrote.
-
-    Raises:
-        InputError: no such file, or one that is not whole.
-    """
-    try:
-        return safetensors.torch.load(path.read_bytes())
-    except (OSError, safetensors.SafetensorError) as error:
-        raise InputError("a file of tensors cannot be read", where=path, got=str(error)) from error
-
-
 def save_meta(folder: Path, model: Learner, algorithm: Algorithm) -> None:
     """`adapter/` in PEFT's format and `meta.safetensors` with what PEFT has no place for."""
     with whole(folder / "adapter") as temporary:
@@ -78,9 +68,11 @@ def save_meta(folder: Path, model: Learner, algorithm: Algorithm) -> None:
 def load_meta(folder: Path, model: Learner, algorithm: Algorithm) -> None:
     """Reads what `save_meta` wrote into a model and an algorithm that is prepared for it."""
     model.load_adapter(folder / "adapter")
-    parameters = meta_parameters(model, algorithm)
-    values = load_tensors(folder / "meta.safetensors")
-    restore(_beside_adapter(parameters, algorithm), values, folder)
+    parameters = _beside_adapter(meta_parameters(model, algorithm), algorithm)
+    wanted = {name: Wanted(tuple(value.shape)) for name, value in parameters.items()}
+    file = folder / "meta.safetensors"
+    fix = "take the configuration of the run that wrote them"
+    restore(parameters, read_tensors(file, wanted, other=OTHER, fix=fix), file)
 
 
 def beside_scaffold(values: Mapping[str, T], algorithm: Algorithm) -> dict[str, T]:

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import yaml
-
 from fewshot.algorithms.algorithms import ALGORITHMS
+from fewshot.errors import InputError
 from fewshot.models.models import LEARNERS
 from fewshot.tasks.families import FAMILIES
+from fewshot.untrusted import read_yaml
 
 CLASSES: dict[str, Mapping[str, type]] = {"family": FAMILIES, "model": LEARNERS, "algorithm": ALGORITHMS}
 
@@ -19,6 +19,9 @@ def chosen(arguments: Sequence[str]) -> dict[str, str]:
 
     Known beforehand, they begin with their own defaults: the parser by itself would give them what the class
     in their place before has of the same name.
+
+    Raises:
+        InputError: a configuration file that is no YAML, or beyond what a configuration may be.
     """
     found: dict[str, str] = {}
     for word, after in pairwise([*arguments, ""]):
@@ -33,12 +36,22 @@ def chosen(arguments: Sequence[str]) -> dict[str, str]:
 def _named_in(file: Path) -> dict[str, str]:
     """The classes that a configuration names. A pipe, which can be read once, is left to the parser."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}  # the parser says what is wrong with it
+        content = read_yaml(file) if file.is_file() else None
+    except (OSError, ValueError) as error:  # the parser would read it without limits
+        raise unreadable(file, error) from error
     values = content.items() if isinstance(content, dict) else ()
     names = {part: value.get("class_path") if isinstance(value, dict) else value for part, value in values}
     return {part: name for part, name in names.items() if isinstance(name, str)}
+
+
+def unreadable(file: Path, error: Exception) -> InputError:
+    """What to say of a configuration that cannot be read."""
+    return InputError(
+        "the configuration cannot be read",
+        where=file,
+        got=getattr(error, "strerror", None) or " ".join(str(error).split()),
+        needed="a YAML file of plain values",
+    )
 
 
 def _path_of(part: str, name: str) -> str | None:

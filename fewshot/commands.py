@@ -26,6 +26,7 @@ from fewshot.tasks.family import TaskFamily, episodes
 from fewshot.tasks.manifest import Manifest, Replayed
 from fewshot.trackers import TRACKERS
 from fewshot.training import Trainer
+from fewshot.untrusted import inside
 
 TRAIN = """Meta-train, evaluate on the test side, write a run directory.
 
@@ -131,7 +132,7 @@ def _evaluate(arguments: Sequence[str], processes: Processes) -> int:
     if run.parsed.manifest:
         family, settings = replayed(Path(run.parsed.manifest), family, settings)
     name = run.parsed.name or f"episodes-{settings.episodes}-seed-{settings.seed}"
-    folder = run.folder.path / "evaluations" / name
+    folder = inside(run.folder.path, f"evaluations/{name}", "--name")
     if processes.first and not run.parsed.overwrite:
         check_free(folder)
     started = time.perf_counter()

@@ -18,7 +18,7 @@ from jsonargparse.typing import lazy_instance
 
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.algorithms.mamladam import MAMLAdam
-from fewshot.choice import chosen
+from fewshot.choice import chosen, unreadable
 from fewshot.complaints import explained
 from fewshot.errors import InputError
 from fewshot.evaluation import Evaluation
@@ -27,6 +27,7 @@ from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
 from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.family import TaskFamily
+from fewshot.untrusted import read_yaml
 
 GROUPS: dict[str, type] = {"training": Training, "validation": Validation, "evaluation": Evaluation}
 
@@ -190,11 +191,9 @@ def read_config(path: Path) -> dict[str, Any]:
         InputError: not readable, or written for a run that was started from Python.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(
-            "the configuration cannot be read", where=path, got=str(error).splitlines()[0]
-        ) from error
+        content = read_yaml(path)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
     if not isinstance(content, dict) or "family" not in content:
         raise InputError(
             "the run does not record how to build its parts",
@@ -203,4 +202,6 @@ def read_config(path: Path) -> dict[str, Any]:
             needed="a run of `fewshot train`",
             fix="evaluate it from Python: evaluate(family, run.model, run.algorithm)",
         )
+    if missing := [name for name in ("model", "algorithm") if name not in content]:
+        raise InputError("the configuration is incomplete", where=path, got=f"no {' and no '.join(missing)}")
     return content

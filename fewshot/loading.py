@@ -1,8 +1,9 @@
 """A run directory back in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -12,6 +13,7 @@ from fewshot.config import Parts, build, build_learning, parse, read_config
 from fewshot.errors import InputError
 from fewshot.models.learner import Learner
 from fewshot.run import RunFolder
+from fewshot.trust import check_code
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ def load_run(path: str, parser: ArgumentParser, options: Sequence[str]) -> Loade
     folder = RunFolder(Path(path))
     folder.check_readable()
     config = folder.path / "config.yaml"
-    recorded = read_config(config)["algorithm"]["class_path"]
+    content = read_config(config)
+    check_code(content, config)
+    recorded = _class_of(content, config)
     parsed = parse(parser, ["--config", str(config), *options])
     if parsed.algorithm.class_path != recorded:
         raise InputError(
@@ -71,9 +75,41 @@ def load_learning(path: Path, device: str | None = None) -> tuple[Learner, Algor
     """
     RunFolder(path).check_readable()
     config = read_config(path / "config.yaml")
+    check_code(config, path / "config.yaml")
     if device is not None:
-        config["model"].setdefault("init_args", {}).setdefault("compute", {})["device"] = device
+        compute_of(config, path / "config.yaml")["device"] = device
     model, algorithm = build_learning(config)
     algorithm.prepare(model)
     load_meta(path, model, algorithm)
     return model, algorithm
+
+
+def compute_of(config: Mapping[str, Any], where: Path) -> dict[str, Any]:
+    """The settings `model.compute` of a configuration, made where it has none.
+
+    Raises:
+        InputError: something else stands there.
+    """
+    found: Any = config
+    for name in ("model", "init_args", "compute"):
+        found = found.setdefault(name, {}) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        raise InputError(
+            "the model is not described as a run describes it",
+            where=where,
+            got=f"model: {str(config.get('model'))[:80]}",
+            needed="model: {class_path: ..., init_args: {...}}",
+        )
+    return found
+
+
+def _class_of(config: Mapping[str, Any], where: Path) -> str:
+    algorithm = config["algorithm"]
+    if not isinstance(algorithm, dict) or not isinstance(algorithm.get("class_path"), str):
+        raise InputError(
+            "the run does not name its algorithm",
+            where=where,
+            got=f"algorithm: {str(algorithm)[:80]}",
+            needed="algorithm: {class_path: ...}",
+        )
+    return str(algorithm["class_path"])

@@ -1,6 +1,5 @@
 """The lines of a training: in the run directory, for trackers, and the objective that they end with."""
 
-import json
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from fewshot.errors import InputError
 from fewshot.files import settle, unwritable
 from fewshot.run import RunFolder
 from fewshot.trackers import Trackers
+from fewshot.untrusted import parse_json
 
 META = "meta-training"  # a stage of the training, where a line names none
 LAST = 10  # steps that an objective is the mean of
@@ -62,7 +62,7 @@ class Log:
             return
         try:
             kept = path.read_bytes()[:size]
-            lines = [json.loads(line) for line in kept.decode("utf-8").splitlines()]
+            lines = [parse_json(line, numbers=False) for line in kept.decode("utf-8").splitlines()]
         except (OSError, ValueError) as error:
             raise InputError("the log cannot be read", where=path, got=str(error)) from error
         if len(kept) < size:

@@ -12,6 +12,7 @@ from fewshot.cards.licences import CARD
 from fewshot.config import HelpFormatter, parse
 from fewshot.errors import InputError
 from fewshot.run import RunFolder
+from fewshot.untrusted import stays
 from fewshot.versions import PACKAGE, version_of
 
 PUSH = """Upload a finished run to the Hugging Face hub, as a repository that PEFT loads from.
@@ -58,7 +59,7 @@ def uploaded(folder: Path) -> dict[str, Path]:
     """The files of a run that are uploaded, by their names in the repository.
 
     Raises:
-        InputError: no finished run, or one without an adapter of PEFT's.
+        InputError: no finished run, one without an adapter of PEFT's, or a file that is a link to elsewhere.
     """
     run = RunFolder(folder)
     run.check_readable()
@@ -87,7 +88,7 @@ def uploaded(folder: Path) -> dict[str, Path]:
             got=f"no {', '.join(missing)}",
             needed="a run whose test came to its end",
         )
-    return files
+    return {name: stays(folder, file, folder) for name, file in files.items()}
 
 
 def check_repository(name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from fewshot.errors import InputError
 from fewshot.files import remove_parts
 from fewshot.run import RunFolder, is_unfinished
+from fewshot.untrusted import parse_json, read_text, stays
 
 WHAT = {"config.yaml": "the settings", "data.json": "the data"}
 
@@ -24,6 +25,9 @@ def reopen(folder: RunFolder, config: str, data: dict[str, Any] | None) -> None:
         InputError: no run, a finished one, one with other settings, or data that are no longer the same.
     """
     folder.check_is_run()
+    for path in folder.path.rglob("*"):
+        if path.is_symlink():  # the log and the states are written to
+            stays(folder.path, path, folder.path)
     if not is_unfinished(folder.path):
         raise InputError("the run is finished: there is nothing to go on with", where=folder.path)
     for name, now in (("config.yaml", config), ("data.json", json.loads(json.dumps(data)))):
@@ -41,8 +45,11 @@ def reopen(folder: RunFolder, config: str, data: dict[str, Any] | None) -> None:
 
 def _content(path: Path) -> Any:
     """Of a text file its text, of a JSON file what it says."""
-    text = path.read_text(encoding="utf-8")
-    return json.loads(text) if path.suffix == ".json" else text
+    try:
+        text = read_text(path)
+        return parse_json(text, numbers=False) if path.suffix == ".json" else text
+    except (OSError, ValueError) as error:
+        raise InputError("a file of the run cannot be read", where=path, got=error) from error
 
 
 def _difference(before: Any, now: Any) -> str:

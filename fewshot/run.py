@@ -19,6 +19,7 @@ from fewshot.models.learner import Learner
 from fewshot.results import class_rows, curve_rows, joined_answers, output_rows, summarise, task_rows
 from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.manifest import manifest
+from fewshot.untrusted import SMALL, read_json
 from fewshot.versions import SCHEMA, versions
 
 
@@ -185,8 +186,8 @@ class RunFolder:
             InputError: no run there, or one of another schema.
         """
         try:
-            schema = json.loads((self.path / "run.json").read_text(encoding="utf-8"))["schema"]
-        except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+            schema = read_json(self.path / "run.json", SMALL)["schema"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 "this is no run directory",
                 where=self.path,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fewshot.errors import InputError
 from fewshot.files import whole
+from fewshot.untrusted import parse_json
 
 NAME = re.compile(r"step-(\d{8,12})\.([0-9a-f]{16})\.safetensors")
 Facts = Mapping[str, Any]
@@ -131,7 +132,7 @@ def _read(path: Path) -> State:
             raise InputError(
                 "a saved state has the name of another", where=path, got=f"the state of step {about['step']}"
             )
-        return State(step, tensors, json.loads(about["facts"]))
+        return State(step, tensors, parse_json(about["facts"], numbers=False))
     except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
         raise InputError("a saved state cannot be read", where=path, got=str(error)) from error
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import unpickling
 from causal_models import save_causal
 
 from benchmarks.tiny import save_tiny
@@ -64,6 +65,13 @@ def torch_stays_as_it_is() -> Iterator[None]:
     before = torch_globals()
     yield
     assert torch_globals() == before
+
+
+@pytest.fixture(autouse=True)
+def without_pickles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing of the package unpickles; see `unpickling`."""
+    monkeypatch.setattr(torch, "load", unpickling.refuse)
+    yield from unpickling.watched()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import fewshot
 
 ROOT = Path(fewshot.__file__).parent
 LEVELS = (
-    {"errors", "versions"},
+    {"errors", "versions", "untrusted", "tensors", "trust"},
     {
         "files",
         "progress",

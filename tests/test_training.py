@@ -13,13 +13,14 @@ from conftest import LearnerMaker
 from fewshot import MAML, Attributes, Episode, Evaluation, Example, TaskFamily, Trainer, Training, Validation
 from fewshot.algorithms.algorithm import MetaStep
 from fewshot.best import Best
-from fewshot.checkpoint import load_meta, load_tensors, meta_parameters, restore, snapshot
+from fewshot.checkpoint import load_meta, meta_parameters, restore, snapshot
 from fewshot.errors import FewshotError, InputError
 from fewshot.evaluation import evaluate
 from fewshot.models.batch import TaskBatch
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
 from fewshot.run import Run
+from fewshot.tensors import read_tensors
 from fewshot.versions import version_of
 
 FAMILY = Attributes(way=3, shot=2, queries=2, mentions=3)
@@ -143,7 +144,7 @@ def test_the_best_validation_is_kept_and_training_stops_early(
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     best = max(line["valid_accuracy"] for line in log)
     assert log[-1]["valid_accuracy"] < best
-    kept = load_tensors(tmp_path / "run" / "checkpoints" / "best.safetensors")
+    kept = read_tensors(tmp_path / "run" / "checkpoints" / "best.safetensors")
     final = snapshot(meta_parameters(run.model, run.algorithm))
     assert all(torch.equal(kept[name], final[name]) for name in final)
     assert all(float(value.abs().max()) < 0.5 for name, value in final.items() if name.endswith(".B"))
@@ -172,7 +173,7 @@ def test_among_equal_validations_the_lowest_loss_is_kept(
 
     monkeypatch.setattr(algorithm, "at", remember)  # called as a step begins
     train(learner, algorithm, tmp_path / "run", steps=4, every=1)
-    kept = load_tensors(tmp_path / "run" / "checkpoints" / "best.safetensors")
+    kept = read_tensors(tmp_path / "run" / "checkpoints" / "best.safetensors")
     assert all(torch.equal(kept[name], value) for name, value in found[2].items())
     assert not all(torch.equal(kept[name], value) for name, value in found[1].items())
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fewshot.cards.body import body, flat
@@ -13,6 +12,7 @@ from fewshot.cards.licences import CARD, common, stated_by_backbone, stated_by_s
 from fewshot.outer import Training
 from fewshot.run import Run
 from fewshot.tasks.family import TaskFamily
+from fewshot.untrusted import read_yaml
 from fewshot.versions import PACKAGE
 
 __all__ = ["CARD", "card", "facts_of"]
@@ -39,7 +39,7 @@ def facts_of(
 ) -> Facts:
     """What the card says; for the arguments see `card`."""
     adapter = Adapter.read(folder / "adapter")
-    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    config = read_yaml(folder / "config.yaml")
     return Facts(
         name=flat(folder.name) or "run",
         run=run,

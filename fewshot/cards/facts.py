@@ -1,6 +1,5 @@
 """What a model card is written from: an adapter on disk, the data, and who trained it on what."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -13,12 +12,15 @@ from fewshot.cards.licences import Stated
 from fewshot.data.catalogue import entry_of
 from fewshot.data.find import Reference
 from fewshot.data.split import SIDES
+from fewshot.errors import InputError
 from fewshot.outer import Training
 from fewshot.results import setting_of
 from fewshot.run import Run
 from fewshot.tasks.family import TaskFamily
+from fewshot.untrusted import SMALL, read_json
 
 ADAPTER_CONFIG = "adapter_config.json"  # PEFT's
+BASE = "base_model_name_or_path"
 CAUSAL = ("ForCausalLM", "LMHeadModel")  # how transformers' classes of language models end
 NOT_STATED = "not stated"
 
@@ -53,7 +55,14 @@ class Adapter:
     def read(cls, folder: Path) -> "Adapter":
         """What lies in the folder."""
         file = folder / ADAPTER_CONFIG
-        config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+        try:
+            config = read_json(file, SMALL) if file.is_file() else None
+        except (OSError, ValueError) as error:
+            raise InputError("the adapter's configuration cannot be read", where=file, got=error) from error
+        if not isinstance(config, dict | None) or not isinstance((config or {}).get(BASE), str | None):
+            raise InputError(
+                "the adapter's configuration is none of PEFT's", where=file, got=f"{BASE}: no text"
+            )
         return cls(sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()), config)
 
     @property
@@ -64,7 +73,7 @@ class Adapter:
     @property
     def base(self) -> str | None:
         """The backbone, as PEFT's configuration names it: a hub id or a folder."""
-        return (self.config or {}).get("base_model_name_or_path")
+        return (self.config or {}).get(BASE)
 
     @property
     def hub_base(self) -> str | None:

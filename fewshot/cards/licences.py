@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-from huggingface_hub import metadata_load, try_to_load_from_cache
+from huggingface_hub import try_to_load_from_cache
 
 from fewshot.data.catalogue import entry_of
 from fewshot.data.find import Reference, find_source, folder_of
+from fewshot.untrusted import front_matter, read_text
 
 CARD = "README.md"  # of a model or a data set of the hub
 SAID = re.compile(r"^[-* ]*licen[cs]e[^:]*: *(?P<text>.+)$", re.MULTILINE | re.IGNORECASE)
+LARGEST = 16 << 20  # bytes of a card
 OTHER = ("other", "unknown")  # what the hub calls licences that it has no id for
 
 
@@ -36,7 +37,7 @@ def stated_by_source(source: str, revision: str | None = None) -> Stated | None:
         source: as a run names it: a path, a name inside FEWSHOT_DATA or of the catalogue, a hub id.
         revision: of a data set of the hub; only what was downloaded with it is read.
     """
-    with contextlib.suppress(OSError, ValueError, yaml.YAMLError):  # what cannot be read states nothing
+    with contextlib.suppress(OSError, ValueError):  # what cannot be read states nothing
         folder = folder_of(source)
         if folder is None:
             entry = entry_of(source)
@@ -44,7 +45,7 @@ def stated_by_source(source: str, revision: str | None = None) -> Stated | None:
             file = try_to_load_from_cache(id_, CARD, revision=revision, repo_type="dataset")
             return _front(Path(file)) if isinstance(file, str) else None
         if (folder / "SOURCE.md").is_file():
-            found = SAID.search((folder / "SOURCE.md").read_text(encoding="utf-8"))
+            found = SAID.search(read_text(folder / "SOURCE.md", LARGEST))
             return Stated(" ".join(found["text"].split())) if found else None
         # beside a lone file lies the README of a project, not of its data
         return _front(folder / CARD) if find_source(source) == folder else None
@@ -57,7 +58,7 @@ def stated_by_backbone(name: str) -> Stated | None:
     Args:
         name: a folder or a hub id.
     """
-    with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
+    with contextlib.suppress(OSError, ValueError):
         folder = Path(name).expanduser()
         if folder.is_dir():
             return _front(folder / CARD)
@@ -74,7 +75,9 @@ def common(stated: Iterable[Stated | None]) -> str | None:
 
 def _front(card: Path) -> Stated | None:
     """The licence in the metadata of a card."""
-    said = (metadata_load(card) or {}) if card.is_file() else {}
+    said = front_matter(read_text(card, LARGEST)) if card.is_file() else {}
+    if not isinstance(said, dict):
+        return None
     found = said.get("license")
     names = [str(each) for each in (found if isinstance(found, list) else [found]) if each]
     if not names:

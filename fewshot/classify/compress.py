@@ -1,7 +1,6 @@
 """The command `fewshot compress`: an adapter of fewer bytes, by rank and by bits."""
 
 import argparse
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from fewshot.models.adapter_files import (
     write_config,
 )
 from fewshot.run import check_free
+from fewshot.untrusted import read_json, read_yaml, stays
 
 COMPRESS = """Write a run or an adapted task with an adapter of fewer bytes.
 
@@ -93,7 +93,7 @@ def compressed(source: Path, out: Path, rank: int | None, kept: Kept) -> tuple[i
         own.mkdir(parents=True)
         for name in TASK_FILES if is_task else RUN_FILES:
             if (source / name).is_file():
-                shutil.copy(source / name, folder)
+                shutil.copy(stays(source, source / name, source), folder)
         write_config(own, config)
         write_adapter(own, values, kept)
         if rank is not None:
@@ -106,11 +106,10 @@ def _settle(folder: Path, rank: int, alpha: int) -> None:
     """Writes the new rank where the model is described."""
     task, run = folder / "task.json", folder / "config.yaml"
     if task.is_file():
-        content = json.loads(task.read_text(encoding="utf-8"))
-        write_json(task, _ranked(content, rank, alpha))
+        write_json(task, _ranked(read_json(task), rank, alpha))
     else:
-        content = yaml.safe_load(run.read_text(encoding="utf-8"))
-        write_text(run, yaml.safe_dump(_ranked(content, rank, alpha), sort_keys=False, allow_unicode=True))
+        content = _ranked(read_yaml(run), rank, alpha)
+        write_text(run, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def _ranked(content: dict[str, Any], rank: int, alpha: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from fewshot.classify.examples import Labelled, labelled
 from fewshot.data.find import Columns
 from fewshot.data.pool import Pool
 from fewshot.errors import InputError, listing
+from fewshot.untrusted import bounded_lines, parse_json
 
 Format = Literal["auto", "text", "jsonl", "csv"]
 STANDARD = "-"
@@ -106,7 +106,7 @@ def _lines(
 
 def _numbered(stream: Any) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, with their numbers."""
-    for number, line in enumerate(stream, 1):
+    for number, line in enumerate(bounded_lines(stream, LONGEST), 1):
         if line.strip():
             yield number, line.rstrip("\r\n")
 
@@ -125,8 +125,8 @@ def _text(content: str, number: int, column: str, kind: Format, where: str) -> s
 
 def _object(content: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(content) if content.lstrip().startswith("{") else None
-    except (ValueError, RecursionError):
+        found = parse_json(content) if content.lstrip().startswith("{") else None
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 
@@ -140,13 +140,13 @@ def _row(content: str, number: int, wanted: tuple[str, ...], where: str = "stand
     place = f"{where}, line {number}"
     try:
         if len(content) > LONGEST:
-            raise ValueError(f"a line of {len(content):,} signs")
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
+            raise ValueError(f"a line of more than {LONGEST:,} signs")
+        found = parse_json(content)
+    except ValueError as error:
         raise InputError(
             "this line is no JSON",
             where=place,
-            got=str(error) or type(error).__name__,
+            got=str(error),
             needed=f"an object with {listing(map(repr, wanted))}",
             fix="mend it, or leave such lines out: --on-error skip",
         ) from error

@@ -13,14 +13,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fewshot.checkpoint import load_tensors, save_tensors
+from fewshot.checkpoint import save_tensors
 from fewshot.classify.examples import Labelled
 from fewshot.classify.learned import Learned
 from fewshot.classify.task import AdaptedTask
 from fewshot.config import build_learning, read_config
 from fewshot.errors import InputError
 from fewshot.files import whole, write_json, write_text
+from fewshot.loading import compute_of
 from fewshot.models.lora_learner import LoraLearner
+from fewshot.tensors import Wanted, read_tensors
+from fewshot.trust import check_code
+from fewshot.untrusted import parse_json, read_json, read_text
 from fewshot.versions import SCHEMA, versions
 
 HEAD, SUPPORT, ABOUT = "head.safetensors", "support.jsonl", "task.json"
@@ -102,15 +106,13 @@ def load_task(folder: Path, device: str | None = None) -> Stored:
     Raises:
         InputError: no such directory, files that are not whole, a backbone with other weights.
     """
-    about = _about(folder)
-    compute = about["model"].setdefault("init_args", {}).setdefault("compute", {})
-    compute["device"] = device or "auto"
+    about = read_about(folder)
+    compute_of(about, folder / ABOUT)["device"] = device or "auto"
     model, algorithm = build_learning(about)
     _check_backbone(folder, about)
     model.load_adapter(folder)
-    support = _support(folder)
-    head = load_tensors(folder / HEAD)
-    _check_head(folder, head, support, model.head.size)
+    support = read_support(folder)
+    head = _head(folder, support, model.head.size)
     with torch.no_grad():
         model.head.log_scale.copy_(head.pop(SCALE))
     features = head.pop(FEATURES, None)
@@ -119,15 +121,31 @@ def load_task(folder: Path, device: str | None = None) -> Stored:
     return Stored(Learned(str(about["run"]), folder, model, algorithm), task, about)
 
 
+def read_about(folder: Path) -> dict[str, Any]:
+    """The content of `task.json`, as far as it can be a task.
+
+    Raises:
+        InputError: no such directory, another version, values of other kinds, code that is not trusted.
+    """
+    about, file = _about(folder), folder / ABOUT
+    check_code(about, file)
+    compute_of(about, file)
+    _check_kinds(about, file)
+    return about
+
+
 def _about(folder: Path) -> dict[str, Any]:
     try:
-        about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        about: dict[str, Any] = read_json(folder / ABOUT)
         missing = {"schema", "run", "backbone", "model", "algorithm", "seconds"} - set(about)
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        if not isinstance(about, dict):
+            raise TypeError("no object")
+    except (OSError, ValueError, TypeError) as error:
+        why = f": {error}" if (folder / ABOUT).is_file() else ""
         raise InputError(
             "this is no adapted task",
             where=folder,
-            got=f"a folder without a readable {ABOUT}" if folder.is_dir() else "no such folder",
+            got=f"a folder without a readable {ABOUT}{why}" if folder.is_dir() else "no such folder",
             needed="what `fewshot adapt --out` writes",
         ) from error
     if missing or about["schema"] != SCHEMA:
@@ -139,6 +157,28 @@ def _about(folder: Path) -> dict[str, Any]:
             fix="adapt again, from support.jsonl",
         )
     return about
+
+
+def _check_kinds(about: Mapping[str, Any], where: Path) -> None:
+    """Refuses what the rest of `task.json` cannot be.
+
+    Raises:
+        InputError: a value of another kind, or a backbone that is not the one of the model.
+    """
+    arguments = about["model"]["init_args"]
+    built = arguments.get("backbone", "minilm")
+    seconds = about["seconds"]
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise InputError(
+            "the task is damaged", where=where, got=f"seconds: {seconds!r}"[:80], needed="a number"
+        )
+    if about["backbone"] != built or not isinstance(built, str):
+        raise InputError(
+            "the task names two backbones",
+            where=where,
+            got=f"{about['backbone']!r} and {built!r}"[:200],
+            needed="the backbone that its checksum is of, in both places",
+        )
 
 
 def _check_backbone(folder: Path, about: Mapping[str, Any]) -> None:
@@ -155,10 +195,14 @@ def _check_backbone(folder: Path, about: Mapping[str, Any]) -> None:
         )
 
 
-def _support(folder: Path) -> Labelled:
+def read_support(folder: Path) -> Labelled:
+    """The examples of a task.
+
+    Raises:
+        InputError: no such file, or a line without text or label.
+    """
     try:
-        lines = (folder / SUPPORT).read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
+        rows = [parse_json(line) for line in read_text(folder / SUPPORT).split("\n") if line]
         return Labelled(tuple(str(row["text"]) for row in rows), tuple(str(row["label"]) for row in rows))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
@@ -166,18 +210,19 @@ def _support(folder: Path) -> Labelled:
         ) from error
 
 
-def _check_head(folder: Path, head: Mapping[str, Tensor], support: Labelled, width: int) -> None:
-    """Refuses a head of other classes or of another width before anything is computed with it."""
+def _head(folder: Path, support: Labelled, width: int) -> dict[str, Tensor]:
+    """The head, as far as it is one of these classes and of this width."""
     classes, texts = len(support.classes), len(support.texts)
-    wanted = {"head.weight": (classes, width), "head.bias": (classes,), FEATURES: (texts, width), SCALE: ()}
-    wrong = {
-        name: tuple(value.shape) for name, value in head.items() if tuple(value.shape) != wanted.get(name)
+    wanted: dict[str, Wanted] = {
+        "head.weight": Wanted((classes, width)),
+        "head.bias": Wanted((classes,)),
+        FEATURES: Wanted((texts, width)),
+        SCALE: Wanted(()),
     }
-    if wrong or SCALE not in head:
-        raise InputError(
-            "the head does not fit the examples",
-            where=folder / HEAD,
-            got=", ".join(f"{name} {shape}" for name, shape in wrong.items()) or f"no {SCALE}",
-            needed=f"{classes} classes, {texts} examples, features of {width}",
-            fix="adapt again from support.jsonl",
-        )
+    return read_tensors(
+        folder / HEAD,
+        wanted,
+        optional=set(wanted) - {SCALE},
+        other="the head does not fit the examples",
+        fix="adapt again from support.jsonl",
+    )

@@ -12,6 +12,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from fewshot.untrusted import MalformedError, parse_json
+
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -61,7 +63,11 @@ def locate_odd_value(file: Path, column: str) -> tuple[int | None, str | None]:
     kinds = set()
     with open_text(file) as text:
         for number, line in enumerate(text if ending(file) == ".jsonl" else (), 1):
-            value = json.loads(line).get(column) if line.strip() and not _wrong_json(line) else None
+            value = (
+                parse_json(line, numbers=False).get(column)
+                if line.strip() and not _wrong_json(line)
+                else None
+            )
             if value is not None:
                 kinds.add(float if type(value) is int else type(value))
             if len(kinds) > 1 or kinds & {list, dict}:
@@ -76,12 +82,13 @@ def locate_broken_line(file: Path) -> tuple[int | None, str | None]:
     with open_text(file) as text:
         if kind in DELIMITERS:
             found = _wrong_cells(text, DELIMITERS[kind])
-        elif kind == ".jsonl" or (kind == ".json" and not _holds_list(file)):
+        elif kind == ".jsonl" or (kind == ".json" and not holds_list(file)):
             found = ((number, _wrong_json(line)) for number, line in enumerate(text, 1))
         return next(((number, wrong) for number, wrong in found if wrong), (None, None))
 
 
-def _holds_list(file: Path) -> bool:
+def holds_list(file: Path) -> bool:
+    """Whether a JSON file begins as one list, and not as an object a line."""
     with open_text(file) as text:
         return text.read(1) == "["
 
@@ -102,9 +109,11 @@ def _wrong_json(line: str) -> str | None:
     if _wrong_bytes(line):
         return _wrong_bytes(line)
     try:
-        value = json.loads(line.rstrip("\r\n"))
+        value = parse_json(line.rstrip("\r\n"), numbers=False)
     except json.JSONDecodeError as error:
         return f"{error.msg} at column {error.colno}: {line.strip()[:60]!r}"
+    except MalformedError as error:
+        return f"{error}: {line.strip()[:60]!r}"
     return None if isinstance(value, dict) else f"not an object: {line.strip()[:60]!r}"
 
 

@@ -20,7 +20,16 @@ import pyarrow.parquet as pq
 from fewshot.data import arrow
 from fewshot.data.catalogue import CATALOGUE, entry_of
 from fewshot.data.find import Reference, data_file, data_home, find_source
-from fewshot.data.locate import DELIMITERS, ending, has_rows, locate_broken_line, open_text, table_rows
+from fewshot.data.limits import check_folder, check_lines
+from fewshot.data.locate import (
+    DELIMITERS,
+    ending,
+    has_rows,
+    holds_list,
+    locate_broken_line,
+    open_text,
+    table_rows,
+)
 from fewshot.data.origin import Origin, digest
 from fewshot.data.reading import Reading
 from fewshot.errors import InputError, listing, nearest
@@ -72,8 +81,8 @@ def open_source(source: Source, reading: Reading) -> Opened:
     file = data_file(path)
     if file:
         return Opened(_read_file(file, reading), Origin(source, sha256=digest([file])), file, str(file))
-    table = _read_folder(path, reading)
     files = sorted(each for each in path.rglob("*") if each.is_file())
+    table = _read_folder(path, files, reading)
     return Opened(table, Origin(source, sha256=digest(files)), None, str(path))
 
 
@@ -117,6 +126,8 @@ def _read_file(file: Path, reading: Reading) -> pa.Table:
             needed=f"one of {listing(READERS)} (jsonl also as .jsonl.gz)",
             fix="convert it, or name another file",
         )
+    if kind != ".parquet":
+        check_lines(file, json_lines=kind == ".jsonl" or (kind == ".json" and not holds_list(file)))
     try:
         if not (pq.read_metadata(file).num_rows if kind == ".parquet" else has_rows(file)):
             raise InputError("the data file is empty", where=file, got="no rows", needed="at least one row")
@@ -172,7 +183,8 @@ def _unreadable(file: Path, line: int | None, got: str) -> InputError:
     )
 
 
-def _read_folder(path: Path, reading: Reading) -> pa.Table:
+def _read_folder(path: Path, files: Sequence[Path], reading: Reading) -> pa.Table:
+    check_folder(path, files)
     try:
         return arrow.load(str(path), reading)
     except (arrow.UnreadableError, OSError, EOFError) as error:

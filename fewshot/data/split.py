@@ -1,6 +1,5 @@
 """Which classes belong to meta-training, validation and test."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 
 from fewshot.errors import InputError, listing, suggestion
+from fewshot.untrusted import read_json
 
 Side = Literal["train", "valid", "test"]
 SIDES: tuple[Side, ...] = get_args(Side)
@@ -75,6 +75,10 @@ def split_classes(split: ClassSplit, classes: Sequence[str], folder: Path | None
 def _published(folder: Path | None) -> Mapping[str, Mapping[str, list[str]]]:
     def folds(content: Any) -> dict[str, dict[str, list[str]]]:
         found = content["folds"] if content["kind"] == "class" else {}
+        for sides in found.values():
+            for labels in sides.values():
+                if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+                    raise TypeError(f"{str(labels)[:80]} where a list of class names should stand")
         return {fold: dict(sides) for fold, sides in found.items()}
 
     needed = '{"kind": "class", "folds": {"01": {"train": [...], "valid": [...], "test": [...]}}}'
@@ -96,7 +100,7 @@ def from_splits(folder: Path | None, pick: Callable[[Any], Found], needed: str) 
     if file is None or not file.is_file():
         return None
     try:
-        return pick(json.loads(file.read_text(encoding="utf-8")))
+        return pick(read_json(file))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             "the file of splits cannot be read", where=file, got=str(error), needed=needed

@@ -21,7 +21,7 @@ from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPP
 from torch import Tensor, nn
 
 from fewshot.errors import InputError, listing, suggestion
-from fewshot.models.adapter_files import read_adapter
+from fewshot.models.adapter_files import CONFIG, read_adapter, read_config
 from fewshot.models.backbone import Conv1D
 from fewshot.models.lora_settings import Lora
 from fewshot.models.segments import Segments
@@ -108,7 +108,9 @@ class LoraAdapter:
 
     def __init__(self, backbone: nn.Module, settings: Lora, multiply: Multiply = F.linear) -> None:
         self.active, self._seed = ActiveStack(multiply=multiply), settings.seed
+        self._rank = settings.rank
         targets = _targets(backbone, settings)
+        _check_rank(backbone, targets, settings.rank)
         config = peft.LoraConfig(
             r=settings.rank,
             lora_alpha=settings.alpha,
@@ -190,17 +192,16 @@ class LoraAdapter:
         Raises:
             InputError: an adapter of other layers, modules or rank.
         """
-        state = read_adapter(folder)
         own = peft.get_peft_model_state_dict(self.model, adapter_name=ADAPTER)
-        shapes, wanted = ({name: tuple(value.shape) for name, value in each.items()} for each in (state, own))
-        if shapes != wanted:
-            different = sorted({name for name, _ in shapes.items() ^ wanted.items()})
+        if (claimed := read_config(folder)["r"]) != self._rank:
             raise InputError(
-                "the saved adapter is another than model.lora asks for",
-                where=folder,
-                got=f"{len(different)} matrices that differ: {listing(different, 2)}",
-                needed="the rank, modules and layers that it was trained with",
+                "the saved adapter has another rank than model.lora asks for",
+                where=folder / CONFIG,
+                got=claimed,
+                needed=self._rank,
+                fix="take the rank that it was trained with",
             )
+        state = read_adapter(folder, {name: tuple(value.shape) for name, value in own.items()})
         peft.set_peft_model_state_dict(self.model, state, adapter_name=ADAPTER)
 
 
@@ -235,6 +236,21 @@ def _targets(backbone: nn.Module, settings: Lora) -> list[str]:
         )
     wanted = [name for name, block in in_blocks.items() if block in chosen]
     return [name for name in wanted if any(_ends(name, module) for module in modules)]
+
+
+def _check_rank(backbone: nn.Module, targets: Sequence[str], rank: int) -> None:
+    """Refuses a rank that no layer can use, before memory is taken for it.
+
+    Raises:
+        InputError: beyond the longer side of every adapted map.
+    """
+    widest = max(max(backbone.get_submodule(name).weight.shape) for name in targets)  # type: ignore[arg-type]
+    if rank > widest:
+        raise InputError(
+            "model.lora.rank is too large",
+            got=rank,
+            needed=f"at most {widest}, the width of the widest adapted layer",
+        )
 
 
 def _modules(module: str, backbone: nn.Module, kinds: Sequence[str]) -> Sequence[str]:

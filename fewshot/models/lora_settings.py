@@ -43,7 +43,7 @@ class Lora:
             if self.layers == "all":
                 chosen = set(range(count))
             elif word in ("last", "first"):
-                number = int(rest)
+                number = min(int(rest), count + 1)  # no set of as many numbers as a file may ask for
                 chosen = set(range(count - number, count) if word == "last" else range(number))
             else:
                 chosen = {int(part) for part in self.layers.split(",")}

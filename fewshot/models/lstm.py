@@ -4,6 +4,7 @@ Hochreiter, Schmidhuber: Long Short-Term Memory, Neural Computation 1997. All we
 here the adapter is the model. It meta-trains in seconds, for tests and teaching.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +14,18 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from fewshot.errors import InputError, listing
+from fewshot.errors import InputError
 from fewshot.models.batch import Rows, TaskBatch, Text
 from fewshot.models.heads import HEADS, PerClassHead
 from fewshot.models.learner import Learner
 from fewshot.models.recurrence import WordInputs, dropout_masks, last_state, slots
 from fewshot.models.stack import Stack
 from fewshot.models.words import WordVectors, hashed, words
+from fewshot.tensors import Wanted, read_tensors
 
 FILE = "adapter.safetensors"
 EMBEDDING = "embedding"
+MOST = 1 << 30  # weights; a file may ask for any
 
 
 class LstmEncoder(Learner):
@@ -43,7 +46,7 @@ class LstmEncoder(Learner):
         seed: of the initial weights and of dropout.
 
     Raises:
-        InputError: a width that is not positive, a dropout outside of 0 to 1.
+        InputError: a width that is not positive, more weights than any use has, a dropout outside of 0 to 1.
     """
 
     def __init__(
@@ -84,6 +87,8 @@ class LstmEncoder(Learner):
         }
         if not self._vectors:
             self._shapes |= {EMBEDDING: (rows, width)}
+        if (count := sum(map(math.prod, self._shapes.values())) + head_ways * features) > MOST:
+            raise InputError("the model is too large", got=f"{count:,} weights", needed=f"at most {MOST:,}")
         self.rows, self.hidden, self.max_length = rows, hidden, max_length
         self.dropout, self.seed = dropout, seed
         self._weights = nn.ParameterDict(
@@ -165,21 +170,13 @@ class LstmEncoder(Learner):
         Raises:
             InputError: no such file, or weights of other widths.
         """
-        try:
-            values = safetensors.torch.load((folder / FILE).read_bytes())
-        except (OSError, safetensors.SafetensorError) as error:
-            raise InputError(
-                "the saved weights cannot be read", where=folder / FILE, got=str(error)
-            ) from error
-        found = {name: tuple(value.shape) for name, value in values.items()}
-        if found != self._shapes:
-            different = sorted({name for name, _ in found.items() ^ self._shapes.items()})
-            raise InputError(
-                "the saved weights are others than the configuration asks for",
-                where=folder / FILE,
-                got=f"{len(different)} that differ: {listing(different, 3)}",
-                needed="the widths that they were trained with",
-            )
+        values = read_tensors(
+            folder / FILE,
+            {name: Wanted(shape) for name, shape in self._shapes.items()},
+            what="the saved weights cannot be read",
+            other="the saved weights are others than the configuration asks for",
+            fix="take the widths that they were trained with",
+        )
         with torch.no_grad():
             for name, parameter in self.adapter().items():
                 parameter.copy_(values[name])

@@ -7,7 +7,6 @@ import hashlib
 import http.client
 import lzma
 import re
-import shutil
 import tempfile
 import urllib.error
 import urllib.parse
@@ -19,6 +18,7 @@ from typing import IO, Any
 from fewshot.errors import InputError
 from fewshot.progress import Progress
 
+MOST = 16 << 30  # bytes that an archive may unpack to
 CHUNK = 1 << 20  # bytes that are fetched at a time, and what the progress counts
 SCHEMES = ("http", "https", "file")
 PACKINGS: dict[bytes, Callable[[Path], Any]] = {
@@ -110,6 +110,20 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             return
     with tempfile.TemporaryFile() as plain:
         with packings[0](path) as packed:
-            shutil.copyfileobj(packed, plain, CHUNK)
+            _unpack(packed, plain, path)
         plain.seek(0)
         yield plain
+
+
+def _unpack(packed: IO[bytes], plain: IO[bytes], path: Path) -> None:
+    size = 0
+    while block := packed.read(CHUNK):
+        size += plain.write(block)
+        if size > MOST:
+            raise InputError(
+                "the archive unpacks to more than a release can be",
+                where=path,
+                got=f"{path.stat().st_size:,} bytes that become more than {MOST:,}",
+                needed=f"at most {MOST:,}",
+                fix="look into it before you trust it, or unpack it yourself and give the folder",
+            )

@@ -7,6 +7,7 @@ from typing import Any
 
 from fewshot.errors import InputError, listing
 from fewshot.releases.tree import Tree
+from fewshot.untrusted import MalformedError, parse_json
 
 
 class Reader:
@@ -59,9 +60,11 @@ class Reader:
         """
         for number, line in self.lines(name):
             try:
-                value = json.loads(line)
-            except ValueError as error:
+                value = parse_json(line)
+            except json.JSONDecodeError as error:
                 raise self.malformed(name, f"line {number}", _excerpt(line), needed) from error
+            except MalformedError as error:
+                raise self.malformed(name, f"line {number}", error, needed) from error
             if not isinstance(value, dict):
                 raise self.malformed(name, f"line {number}", _excerpt(line), needed)
             yield number, value
@@ -76,11 +79,13 @@ class Reader:
         if not lines:
             return []
         try:
-            value = json.loads("\n".join(line for _, line in lines))
+            value = parse_json("\n".join(line for _, line in lines))
         except json.JSONDecodeError as error:
             number, line = lines[error.lineno - 1]
             got = f"{error.msg}: {_excerpt(line[max(0, error.colno - 20) :])}"
             raise self.malformed(name, f"line {number}", got, needed) from error
+        except MalformedError as error:
+            raise self.malformed(name, "line 1", error, needed) from error
         if not isinstance(value, list):
             raise self.malformed(name, "line 1", _excerpt(lines[0][1]), needed)
         return value

@@ -18,8 +18,10 @@ from typing import TypeVar
 
 from fewshot.errors import InputError
 from fewshot.releases.fetch import check_sha256, downloaded, opened
+from fewshot.untrusted import is_ordinary
 
 Member = TypeVar("Member")
+MOST = 1 << 30  # bytes of a file, unpacked
 DAMAGE = (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 
 
@@ -31,19 +33,21 @@ class Tree:
         source: what the user gave, for messages.
         names: the files, sorted, "/" between folders.
         content: the bytes of a file; takes its name with the root before it.
+        size: how many they are, as the archive says; they are never more.
         root: where the names begin: empty, or a folder that ends in "/".
     """
 
     source: str
     names: tuple[str, ...]
     content: Callable[[str], bytes]
+    size: Callable[[str], int]
     root: str = ""
 
     def read(self, name: str) -> bytes:
         """The bytes of a file.
 
         Raises:
-            InputError: there is no such file, or it is damaged.
+            InputError: there is no such file, it is damaged, or larger than memory should hold.
         """
         if name not in self.names:
             raise InputError(
@@ -51,6 +55,14 @@ class Tree:
                 where=self.source,
                 needed=self.root + name,
                 fix="fetch the release again; this copy is not complete",
+            )
+        if (size := self.size(self.root + name)) > MOST:
+            raise InputError(
+                "a file of the release is too large",
+                where=self.where(name),
+                got=f"{size:,} bytes, unpacked",
+                needed=f"at most {MOST:,}",
+                fix="look into it before you trust it",
             )
         try:
             return self.content(self.root + name)
@@ -120,8 +132,19 @@ def _folder(path: Path, source: str) -> Tree:
     names: list[str] = []
     for folder, below, files in os.walk(path):
         below[:] = [name for name in below if not name.startswith(".")]  # .git holds many
-        names += [(Path(folder) / file).relative_to(path).as_posix() for file in files]
-    return _tree(source, {name: name for name in names}, lambda name: (path / name).read_bytes())
+        there = (Path(folder) / file for file in files)
+        names += [file.relative_to(path).as_posix() for file in there if _within(path, file)]
+    return _tree(
+        source,
+        {name: name for name in names},
+        lambda name: (path / name).read_bytes(),
+        lambda name: (path / name).stat().st_size,
+    )
+
+
+def _within(folder: Path, file: Path) -> bool:
+    """Whether a file ends, and no link leads out of the folder to it."""
+    return is_ordinary(file) and file.resolve().is_relative_to(folder.resolve())
 
 
 @contextlib.contextmanager
@@ -147,7 +170,7 @@ def _archive(path: Path, source: str) -> Iterator[Tree]:
 
 def _zip_tree(archive: zipfile.ZipFile, source: str) -> Tree:
     members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
-    return _tree(source, members, archive.read)
+    return _tree(source, members, archive.read, lambda member: member.file_size)
 
 
 def _tar_tree(archive: tarfile.TarFile, source: str) -> Tree:
@@ -156,17 +179,26 @@ def _tar_tree(archive: tarfile.TarFile, source: str) -> Tree:
         return file.read() if file else b""
 
     # regular files alone: a link could name what lies outside
-    return _tree(source, {member.name: member for member in archive.getmembers() if member.isreg()}, content)
+    members = {member.name: member for member in archive.getmembers() if member.isreg()}
+    return _tree(source, members, content, lambda member: member.size)
 
 
-def _tree(source: str, members: dict[str, Member], content: Callable[[Member], bytes]) -> Tree:
+def _tree(
+    source: str,
+    members: dict[str, Member],
+    content: Callable[[Member], bytes],
+    size: Callable[[Member], int],
+) -> Tree:
     clean = {"/".join(PurePosixPath(name).parts): member for name, member in _visible(members.items())}
-    return Tree(source, tuple(sorted(clean)), lambda name: content(clean[name]))
+    return Tree(
+        source, tuple(sorted(clean)), lambda name: content(clean[name]), lambda name: size(clean[name])
+    )
 
 
 def _visible(members: Iterable[tuple[str, Member]]) -> Iterator[tuple[str, Member]]:
     """Without hidden files (those of git and of a Mac's Finder too) and names that lead out of the tree."""
     for name, member in members:
         parts = PurePosixPath(name).parts
-        if not any(part.startswith((".", "/")) or part == "__MACOSX" for part in parts):
+        odd = not parts or any(sign in name for sign in "\\\0") or ":" in parts[0]
+        if not odd and not any(part.startswith((".", "/")) or part == "__MACOSX" for part in parts):
             yield name, member

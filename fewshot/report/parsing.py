@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fewshot import untrusted
 from fewshot.errors import InputError, listing
+from fewshot.untrusted import MalformedError, parse_json
 
 Row = dict[str, Any]
 WHOLE = "the file as the run wrote it"
@@ -31,12 +33,14 @@ def read_text(file: Path) -> str:
         InputError: it cannot be read, or is no UTF-8.
     """
     try:
-        return file.read_text(encoding="utf-8")
+        return untrusted.read_text(file)
     except OSError as error:
         damaged(file, "", error.strerror or error)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         damaged(file, f"line {line}", "bytes that are no UTF-8")
+    except MalformedError as error:
+        damaged(file, "", error)
 
 
 def read_json(file: Path, keys: Sequence[str] = ()) -> Row:
@@ -50,9 +54,11 @@ def read_json(file: Path, keys: Sequence[str] = ()) -> Row:
         InputError: no JSON object, or a key that is missing.
     """
     try:
-        content = json.loads(read_text(file))
+        content = parse_json(read_text(file), numbers=False)
     except json.JSONDecodeError as error:
         damaged(file, f"line {error.lineno}, column {error.colno}", error.msg)
+    except MalformedError as error:
+        damaged(file, "", error)
     if not isinstance(content, dict):
         damaged(file, "", f"a {type(content).__name__}", "an object")
     if missing := [key for key in keys if key not in content]:
@@ -72,7 +78,7 @@ def read_lines(file: Path, finished: bool) -> list[Row]:
     found: list[Row] = []
     for number, line in enumerate(lines, 1):
         try:
-            content = json.loads(line)
+            content = parse_json(line, numbers=False)
             if not isinstance(content, dict) or not isinstance(content.get("step"), int):
                 raise ValueError("no object with a step")
             found.append(content)

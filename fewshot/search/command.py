@@ -21,6 +21,7 @@ from fewshot.search.planning import make_plan
 from fewshot.search.settings import Search
 from fewshot.search.study import make_pruner, open_storage, open_study
 from fewshot.search.worker import Worker
+from fewshot.untrusted import read_json
 
 SEARCH = """Search settings and select models: train, validate, adjust, until it is good enough.
 
@@ -111,8 +112,14 @@ def _check_out(out: Path) -> None:
                 fix="choose another --out",
             )
         return
-    ended = json.loads(file.read_text(encoding="utf-8"))
-    if ended.get("test"):
+    try:
+        ended = read_json(file, numbers=False)
+        tested = ended.get("test")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(
+            "this is no folder of a search", where=file, got=error, needed="the search.json that it wrote"
+        ) from error
+    if tested:
         raise InputError(
             "this search has ended, and the test side has been drawn from",
             where=out,

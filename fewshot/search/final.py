@@ -1,7 +1,6 @@
 """The end of a search: the best and the default settings trained with several seeds, and tested once."""
 
 import csv
-import json
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from fewshot.errors import FewshotError
 from fewshot.metrics.intervals import mean_interval
 from fewshot.metrics.scores import SCORES
 from fewshot.progress import Progress
+from fewshot.untrusted import read_json
 
 METRICS = (*SCORES, "loss", "score")
 SAME = ("source", "classes", "way", "shot", "queries")  # columns that name an episode
@@ -118,7 +118,7 @@ Table = list[dict[str, Any]]
 
 def _tasks(run: Path) -> Table:
     """The rows of `tasks.csv`, each with its share in the score."""
-    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    summary = read_json(run / "summary.json", numbers=False)
     unit = summary["score"]["baseline_loss"] if summary["score"] else float("nan")
     with (run / "tasks.csv").open(newline="", encoding="utf-8") as file:
         rows: Table = list(csv.DictReader(file))

@@ -5,7 +5,6 @@ with Coarse Labels, CVPR 2021, https://arxiv.org/abs/2012.03515, where training 
 the coarse classes are disjoint between the sides as well.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.sampler import PoolTasks
 from fewshot.tasks.several import Several
 from fewshot.tasks.sided import Sided
+from fewshot.untrusted import inside, read_json
 
 Groups = Mapping[str, list[str]]
 
@@ -110,9 +110,9 @@ def _grouped(source: Given, coarse: str, columns: Columns, reading: Reading) -> 
 
 
 def _from_file(pool: Pool, source: Given, name: str) -> Groups:
-    file = (folder_of(source) or Path(".")) / name
+    file = inside(folder_of(source) or Path("."), name, "family.coarse")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
         groups = {str(coarse): [str(label) for label in fine] for coarse, fine in content.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(

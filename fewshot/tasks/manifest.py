@@ -1,6 +1,5 @@
 """Manifests: the exact episodes of an evaluation, as hashes of their rows, to be shared and drawn again."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from fewshot.data.split import SIDES, Side
 from fewshot.errors import InputError
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily, episodes
+from fewshot.untrusted import read_json
 
 SCHEMA = 1
 SETS = ("support", "query", "outside", "augmented")
@@ -77,20 +77,42 @@ class Manifest:
             InputError: no file, or no manifest.
         """
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            content = read_json(file)
             if content["schema"] != SCHEMA or content["side"] not in SIDES or not content["episodes"]:
                 raise ValueError(f"schema {content['schema']}, side {content['side']!r}")
-            for entry in content["episodes"]:
-                _ = entry["source"], list(entry["classes"]), list(entry["support"]), list(entry["query"])
+            for number, entry in enumerate(content["episodes"]):
+                _check_entry(entry, f"episode {number}")
+            for source in content["sources"]:
+                _check_source(source)
             seed, repeats = int(content["seed"]), int(content.get("repeats", 1))  # older ones have none
+            if seed < 0 or repeats < 1:
+                raise ValueError(f"seed {seed}, repeats {repeats}")
             return cls(file, content["side"], seed, repeats, content["sources"], content["episodes"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 "this is no manifest of episodes",
                 where=file,
                 got=f"{type(error).__name__}: {error}",
                 needed="the manifest.json of an evaluation",
             ) from error
+
+
+def _check_entry(entry: Any, place: str) -> None:
+    """Refuses what is no episode: sets of hashes with the names of its classes."""
+    lists = ("classes", "support", "query", *(name for name in SETS if name in entry))
+    wrong = [name for name in lists if not _holds_texts(entry[name])]
+    if wrong or not isinstance(entry["source"], str):
+        raise TypeError(f"{place}: {(wrong or ['source'])[0]} holds something else than texts")
+
+
+def _check_source(source: Any) -> None:
+    named, *pins = (source[name] for name in ("name", "revision", "sha256"))
+    if not isinstance(named, str) or not all(pin is None or isinstance(pin, str) for pin in pins):
+        raise TypeError("a source whose name or checksum is no text")
+
+
+def _holds_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 class Replayed(TaskFamily):

@@ -84,7 +84,7 @@ def test_a_backbone_with_other_weights_is_refused(stored: Path) -> None:
     ("file", "content", "said"),
     [
         ("task.json", "{", "this is no adapted task"),
-        ("task.json", "[]", "written by another version"),
+        ("task.json", "[]", "this is no adapted task"),
         ("task.json", '{"schema": 0}', "written by another version"),
         ("support.jsonl", "nothing\n", "the examples of a task cannot be read"),
         ("support.jsonl", '{"text": "a", "label": "b"}\n', "the head does not fit the examples"),
