@@ -1,8 +1,8 @@
 """Functions that a run names: a run directory may be a stranger's, and what it names would be called.
 
-Classes by import path have to be families, models or algorithms, which the parser checks. A function has no such
-mark: with `steps: [os.system]` the texts of the data would be commands. So of a run those are taken that are
-this package's or the user's own, in files that belong neither to Python nor to what is installed beside it;
+Classes by import path have to be families, models or algorithms, which the parser checks. A function has no
+such mark: with `steps: [os.system]` the texts of the data would be commands. So of a run those are taken that
+are this package's or the user's own, in files that belong neither to Python nor to what is installed beside it;
 FEWSHOT_TRUST names modules that are trusted besides.
 """
 
