@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from fewshot.errors import InputError
-from fewshot.untrusted import DEEPEST, front_matter, parse_yaml, read_text
+from fewshot.untrusted.values import DEEPEST, read_text
+from fewshot.untrusted.yaml_files import front_matter, parse_yaml
 
 LONGEST_LINE = 64 << 20  # bytes
 MOST_UNPACKED = 16 << 30  # bytes
