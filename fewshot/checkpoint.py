@@ -12,7 +12,7 @@ from fewshot.algorithms.algorithm import Algorithm
 from fewshot.errors import InputError, listing
 from fewshot.files import whole
 from fewshot.models.learner import Learner
-from fewshot.tensors import Wanted, read_tensors
+from fewshot.untrusted.tensors import Wanted, read_tensors
 
 T = TypeVar("T")
 OTHER = "these meta-parameters belong to another model or algorithm"

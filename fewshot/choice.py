@@ -9,7 +9,7 @@ from fewshot.algorithms.algorithms import ALGORITHMS
 from fewshot.errors import InputError
 from fewshot.models.models import LEARNERS
 from fewshot.tasks.families import FAMILIES
-from fewshot.untrusted import read_yaml
+from fewshot.untrusted.yaml_files import read_yaml
 
 CLASSES: dict[str, Mapping[str, type]] = {"family": FAMILIES, "model": LEARNERS, "algorithm": ALGORITHMS}
 

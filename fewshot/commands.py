@@ -26,7 +26,7 @@ from fewshot.tasks.family import TaskFamily, episodes
 from fewshot.tasks.manifest import Manifest, Replayed
 from fewshot.trackers import TRACKERS
 from fewshot.training import Trainer
-from fewshot.untrusted import inside
+from fewshot.untrusted.paths import inside
 
 TRAIN = """Meta-train, evaluate on the test side, write a run directory.
 

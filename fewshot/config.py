@@ -27,7 +27,7 @@ from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
 from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.family import TaskFamily
-from fewshot.untrusted import read_yaml
+from fewshot.untrusted.yaml_files import read_yaml
 
 GROUPS: dict[str, type] = {"training": Training, "validation": Validation, "evaluation": Evaluation}
 

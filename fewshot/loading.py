@@ -13,7 +13,7 @@ from fewshot.config import Parts, build, build_learning, parse, read_config
 from fewshot.errors import InputError
 from fewshot.models.learner import Learner
 from fewshot.run import RunFolder
-from fewshot.trust import check_code
+from fewshot.untrusted.code import check_code
 
 
 @dataclass(frozen=True)

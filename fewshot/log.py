@@ -10,7 +10,7 @@ from fewshot.errors import InputError
 from fewshot.files import settle, unwritable
 from fewshot.run import RunFolder
 from fewshot.trackers import Trackers
-from fewshot.untrusted import parse_json
+from fewshot.untrusted.values import parse_json
 
 META = "meta-training"  # a stage of the training, where a line names none
 LAST = 10  # steps that an objective is the mean of

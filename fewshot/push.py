@@ -12,7 +12,7 @@ from fewshot.cards.licences import CARD
 from fewshot.config import HelpFormatter, parse
 from fewshot.errors import InputError
 from fewshot.run import RunFolder
-from fewshot.untrusted import stays
+from fewshot.untrusted.paths import stays
 from fewshot.versions import PACKAGE, version_of
 
 PUSH = """Upload a finished run to the Hugging Face hub, as a repository that PEFT loads from.

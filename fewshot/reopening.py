@@ -8,7 +8,8 @@ from typing import Any
 from fewshot.errors import InputError
 from fewshot.files import remove_parts
 from fewshot.run import RunFolder, is_unfinished
-from fewshot.untrusted import parse_json, read_text, stays
+from fewshot.untrusted.paths import stays
+from fewshot.untrusted.values import parse_json, read_text
 
 WHAT = {"config.yaml": "the settings", "data.json": "the data"}
 

@@ -19,7 +19,7 @@ from fewshot.models.learner import Learner
 from fewshot.results import class_rows, curve_rows, joined_answers, output_rows, summarise, task_rows
 from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.manifest import manifest
-from fewshot.untrusted import SMALL, read_json
+from fewshot.untrusted.values import SMALL, read_json
 from fewshot.versions import SCHEMA, versions
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fewshot.errors import InputError
 from fewshot.files import whole
-from fewshot.untrusted import parse_json
+from fewshot.untrusted.values import parse_json
 
 NAME = re.compile(r"step-(\d{8,12})\.([0-9a-f]{16})\.safetensors")
 Facts = Mapping[str, Any]

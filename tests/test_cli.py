@@ -154,6 +154,7 @@ BAD_OPTIONS = [
 ]
 
 
+@pytest.mark.bad_input
 @pytest.mark.parametrize(("words", "what", "fix"), BAD_OPTIONS)
 def test_a_misspelt_option_names_the_nearest(
     cli: Cli, words: list[str], what: str, fix: str, tmp_path: Path

@@ -10,7 +10,7 @@ import fewshot
 
 ROOT = Path(fewshot.__file__).parent
 LEVELS = (
-    {"errors", "versions", "untrusted", "tensors", "trust"},
+    {"errors", "versions", "untrusted"},
     {
         "files",
         "progress",

@@ -20,7 +20,7 @@ from fewshot.models.batch import TaskBatch
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
 from fewshot.run import Run
-from fewshot.tensors import read_tensors
+from fewshot.untrusted.tensors import read_tensors
 from fewshot.versions import version_of
 
 FAMILY = Attributes(way=3, shot=2, queries=2, mentions=3)

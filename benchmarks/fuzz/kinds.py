@@ -36,8 +36,8 @@ from fewshot.run import RunFolder
 from fewshot.tasks.family import episodes
 from fewshot.tasks.manifest import Manifest, Replayed, manifest
 from fewshot.tasks.nway import NWayKShot
-from fewshot.tensors import Wanted, read_tensors
-from fewshot.trust import check_code
+from fewshot.untrusted.code import check_code
+from fewshot.untrusted.tensors import Wanted, read_tensors
 
 ROWS = [{"text": f"text {n} of {label}", "label": label} for label in "abcdef" for n in range(4)]
 CLASSES = [*"abcdef"]

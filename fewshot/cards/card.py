@@ -12,7 +12,7 @@ from fewshot.cards.licences import CARD, common, stated_by_backbone, stated_by_s
 from fewshot.outer import Training
 from fewshot.run import Run
 from fewshot.tasks.family import TaskFamily
-from fewshot.untrusted import read_yaml
+from fewshot.untrusted.yaml_files import read_yaml
 from fewshot.versions import PACKAGE
 
 __all__ = ["CARD", "card", "facts_of"]

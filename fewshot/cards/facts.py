@@ -17,7 +17,7 @@ from fewshot.outer import Training
 from fewshot.results import setting_of
 from fewshot.run import Run
 from fewshot.tasks.family import TaskFamily
-from fewshot.untrusted import SMALL, read_json
+from fewshot.untrusted.values import SMALL, read_json
 
 ADAPTER_CONFIG = "adapter_config.json"  # PEFT's
 BASE = "base_model_name_or_path"

@@ -10,7 +10,8 @@ from huggingface_hub import try_to_load_from_cache
 
 from fewshot.data.catalogue import entry_of
 from fewshot.data.find import Reference, find_source, folder_of
-from fewshot.untrusted import front_matter, read_text
+from fewshot.untrusted.values import read_text
+from fewshot.untrusted.yaml_files import front_matter
 
 CARD = "README.md"  # of a model or a data set of the hub
 SAID = re.compile(r"^[-* ]*licen[cs]e[^:]*: *(?P<text>.+)$", re.MULTILINE | re.IGNORECASE)

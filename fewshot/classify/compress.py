@@ -22,7 +22,9 @@ from fewshot.models.adapter_files import (
     write_config,
 )
 from fewshot.run import check_free
-from fewshot.untrusted import read_json, read_yaml, stays
+from fewshot.untrusted.paths import stays
+from fewshot.untrusted.values import read_json
+from fewshot.untrusted.yaml_files import read_yaml
 
 COMPRESS = """Write a run or an adapted task with an adapter of fewer bytes.
 

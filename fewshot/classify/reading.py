@@ -12,7 +12,7 @@ from fewshot.classify.examples import Labelled, labelled
 from fewshot.data.find import Columns
 from fewshot.data.pool import Pool
 from fewshot.errors import InputError, listing
-from fewshot.untrusted import bounded_lines, parse_json
+from fewshot.untrusted.values import bounded_lines, parse_json
 
 Format = Literal["auto", "text", "jsonl", "csv"]
 STANDARD = "-"

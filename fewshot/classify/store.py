@@ -22,9 +22,9 @@ from fewshot.errors import InputError
 from fewshot.files import whole, write_json, write_text
 from fewshot.loading import compute_of
 from fewshot.models.lora_learner import LoraLearner
-from fewshot.tensors import Wanted, read_tensors
-from fewshot.trust import check_code
-from fewshot.untrusted import parse_json, read_json, read_text
+from fewshot.untrusted.code import check_code
+from fewshot.untrusted.tensors import Wanted, read_tensors
+from fewshot.untrusted.values import parse_json, read_json, read_text
 from fewshot.versions import SCHEMA, versions
 
 HEAD, SUPPORT, ABOUT = "head.safetensors", "support.jsonl", "task.json"

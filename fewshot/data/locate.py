@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from fewshot.untrusted import MalformedError, parse_json
+from fewshot.untrusted.values import MalformedError, parse_json
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 

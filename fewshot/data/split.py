@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 
 from fewshot.errors import InputError, listing, suggestion
-from fewshot.untrusted import read_json
+from fewshot.untrusted.values import read_json
 
 Side = Literal["train", "valid", "test"]
 SIDES: tuple[Side, ...] = get_args(Side)

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from fewshot.errors import InputError
 from fewshot.files import whole, write_json
-from fewshot.tensors import FLOATS, Shape, Wanted, read_header, read_tensors
-from fewshot.untrusted import SMALL, read_json
+from fewshot.untrusted.tensors import FLOATS, Shape, Wanted, read_header, read_tensors
+from fewshot.untrusted.values import SMALL, read_json
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 EIGHT_BITS = "adapter_model.int8.safetensors"

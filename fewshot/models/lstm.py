@@ -21,7 +21,7 @@ from fewshot.models.learner import Learner
 from fewshot.models.recurrence import WordInputs, dropout_masks, last_state, slots
 from fewshot.models.stack import Stack
 from fewshot.models.words import WordVectors, hashed, words
-from fewshot.tensors import Wanted, read_tensors
+from fewshot.untrusted.tensors import Wanted, read_tensors
 
 FILE = "adapter.safetensors"
 EMBEDDING = "embedding"

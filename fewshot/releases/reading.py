@@ -7,7 +7,7 @@ from typing import Any
 
 from fewshot.errors import InputError, listing
 from fewshot.releases.tree import Tree
-from fewshot.untrusted import MalformedError, parse_json
+from fewshot.untrusted.values import MalformedError, parse_json
 
 
 class Reader:

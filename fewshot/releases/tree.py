@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from fewshot.errors import InputError
 from fewshot.releases.fetch import check_sha256, downloaded, opened
-from fewshot.untrusted import is_ordinary
+from fewshot.untrusted.paths import is_ordinary
 
 Member = TypeVar("Member")
 MOST = 1 << 30  # bytes of a file, unpacked

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fewshot import untrusted
 from fewshot.errors import InputError, listing
-from fewshot.untrusted import MalformedError, parse_json
+from fewshot.untrusted import values
+from fewshot.untrusted.values import MalformedError, parse_json
 
 Row = dict[str, Any]
 WHOLE = "the file as the run wrote it"
@@ -33,7 +33,7 @@ def read_text(file: Path) -> str:
         InputError: it cannot be read, or is no UTF-8.
     """
     try:
-        return untrusted.read_text(file)
+        return values.read_text(file)
     except OSError as error:
         damaged(file, "", error.strerror or error)
     except UnicodeDecodeError as error:

@@ -21,7 +21,7 @@ from fewshot.search.planning import make_plan
 from fewshot.search.settings import Search
 from fewshot.search.study import make_pruner, open_storage, open_study
 from fewshot.search.worker import Worker
-from fewshot.untrusted import read_json
+from fewshot.untrusted.values import read_json
 
 SEARCH = """Search settings and select models: train, validate, adjust, until it is good enough.
 

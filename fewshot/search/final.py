@@ -16,7 +16,7 @@ from fewshot.errors import FewshotError
 from fewshot.metrics.intervals import mean_interval
 from fewshot.metrics.scores import SCORES
 from fewshot.progress import Progress
-from fewshot.untrusted import read_json
+from fewshot.untrusted.values import read_json
 
 METRICS = (*SCORES, "loss", "score")
 SAME = ("source", "classes", "way", "shot", "queries")  # columns that name an episode

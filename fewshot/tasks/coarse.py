@@ -18,7 +18,8 @@ from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.sampler import PoolTasks
 from fewshot.tasks.several import Several
 from fewshot.tasks.sided import Sided
-from fewshot.untrusted import inside, read_json
+from fewshot.untrusted.paths import inside
+from fewshot.untrusted.values import read_json
 
 Groups = Mapping[str, list[str]]
 

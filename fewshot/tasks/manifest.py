@@ -12,7 +12,7 @@ from fewshot.data.split import SIDES, Side
 from fewshot.errors import InputError
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily, episodes
-from fewshot.untrusted import read_json
+from fewshot.untrusted.values import read_json
 
 SCHEMA = 1
 SETS = ("support", "query", "outside", "augmented")

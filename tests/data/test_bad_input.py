@@ -32,6 +32,7 @@ from fewshot.tasks.records import Records
 from fewshot.tasks.variable import VariableWayShot
 from fewshot.tasks.views import Views
 
+pytestmark = pytest.mark.bad_input
 Row = dict[str, Any]
 GOOD: list[Row] = [{"text": f"text {n} of {c}", "label": c} for c in "abcdef" for n in range(12)]
 

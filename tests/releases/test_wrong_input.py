@@ -10,6 +10,7 @@ from releases.samples import Files, arsc, bao, folder, leopard, lines, protaugme
 from fewshot.releases.__main__ import main
 
 Say = Callable[..., str]
+pytestmark = pytest.mark.bad_input
 
 
 @pytest.fixture

@@ -12,18 +12,10 @@ import yaml
 from conftest import Cli
 
 from fewshot.errors import InputError
-from fewshot.trust import check_code
-from fewshot.untrusted import (
-    LONGEST_YAML,
-    MalformedError,
-    bounded_lines,
-    front_matter,
-    inside,
-    parse_json,
-    parse_yaml,
-    read_json,
-    read_text,
-)
+from fewshot.untrusted.code import check_code
+from fewshot.untrusted.paths import inside
+from fewshot.untrusted.values import MalformedError, bounded_lines, parse_json, read_json, read_text
+from fewshot.untrusted.yaml_files import LONGEST_YAML, front_matter, parse_yaml
 
 pytestmark = pytest.mark.bad_input
 DEEP = "values nested deeper than 64"

@@ -19,7 +19,7 @@ from fewshot.errors import InputError
 from fewshot.models.adapter_files import read_adapter, read_config, write_adapter
 from fewshot.models.lora_settings import Lora
 from fewshot.models.lstm import LstmEncoder
-from fewshot.tensors import LONGEST_HEADER, Wanted, read_tensors
+from fewshot.untrusted.tensors import LONGEST_HEADER, Wanted, read_tensors
 
 GIB = 1 << 30
 WANTED = {"a": Wanted((2, 3)), "b": Wanted((4,))}
