@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from conftest import Cli
 
-from fewshot.checkpoint import load_tensors
 from fewshot.log import Log
 from fewshot.processes import Processes
+from fewshot.untrusted.tensors import read_tensors
 
 SETTINGS = [
     "--family.way=3", "--family.shot=1", "--family.queries=1", "--family.mentions=3",
@@ -80,7 +80,7 @@ def started(command: list[str], **options: Any) -> Started:
 def assert_same(run: Path, whole: Path) -> None:
     """Meta-parameters, rows and log to 1e-6, but for times."""
     for name in ("meta.safetensors", "adapter/adapter_model.safetensors"):
-        found, wanted = load_tensors(run / name), load_tensors(whole / name)
+        found, wanted = read_tensors(run / name), read_tensors(whole / name)
         assert found.keys() == wanted.keys()
         assert all((found[n] - value).abs().max() <= 1e-6 for n, value in wanted.items())
     assert rows(run) == [pytest.approx(row, abs=1e-6) for row in rows(whole)]

@@ -611,7 +611,7 @@ TASKS: list[tuple[str, Callable[[dict[str, Any]], object], str, str]] = [
     (
         "a model of another package",
         lambda a: a["model"].update(class_path="os.system"),
-        "@@CHECK@@",
+        "the run names code that is neither fewshot's nor your own",
         "got:    os.system",
     ),
     (

@@ -209,6 +209,8 @@ CODE: list[dict[str, Any]] = [
     {"family": {"init_args": {"augmentation": {"operations": ["subprocess.getoutput"]}}}},
     {"family": {"init_args": {"reading": {"cleaning": {"steps": ["torch:load"]}}}}},
     {"model": {"parts": [{"steps": "sys.exit"}]}},
+    {"model": {"init_args": {"parts": [{"class_path": "os:system"}]}}},
+    {"algorithm": "subprocess.Popen"},
     {"family": {"init_args": {"reading": {"cleaning": {"steps": ["nowhere_to_be_found.clean"]}}}}},
 ]
 
@@ -219,7 +221,7 @@ def test_code_that_a_run_names(config: dict[str, Any], monkeypatch: pytest.Monke
         check_code(config, "config.yaml")
     lines = str(raised.value).split("\n")
     assert lines[:2] == [
-        "the run names a function that is neither fewshot's nor your own",
+        "the run names code that is neither fewshot's nor your own",
         "  where:  config.yaml",
     ]
     module = lines[-1].rpartition("=")[2]
@@ -249,10 +251,10 @@ def test_a_run_that_would_run_a_command(cli: Cli, run: str, tmp_path: Path) -> N
     code, _, err = cli("evaluate", copy)
     assert (code, err) == (
         2,
-        "error: the run names a function that is neither fewshot's nor your own\n"
+        "error: the run names code that is neither fewshot's nor your own\n"
         f"  where:  {copy / 'config.yaml'}\n"
         "  got:    os.system\n"
-        "  needed: functions of fewshot, or of a file of yours that is on the path\n"
+        "  needed: code of fewshot, or of a file of yours that is on the path\n"
         "  do:     if you trust whoever wrote the run, set FEWSHOT_TRUST=os\n",
     )
     assert not (tmp_path / "written").exists()
