@@ -20,7 +20,7 @@ from fewshot.errors import FewshotError, SaidError, first_line
 EVERY = 2.0  # seconds between two beats
 SILENCE = 40.0  # seconds without one, after which a process is taken for dead
 GRACE = 5.0  # seconds that a process has to end by itself, once another one has failed
-SAME = 2.0  # seconds in which the first process says what all say
+SAME = 2.0  # seconds in which processes that fail alike do so
 POLL = 0.1  # seconds
 FAILED = "failed"
 
@@ -66,16 +66,17 @@ class Watch:
 
     def _own(self, error: BaseException) -> FewshotError:
         said = _error(self._rank, self._size, error)
-        text = str(error) if isinstance(error, FewshotError) else str(said)
+        text = f"{type(error).__name__}: {error}"
         self._said.set(f"text/{self._rank}", text)
         self._said.compare_set(FAILED, "", json.dumps([self._rank, str(said), said.exit_code]))
         self._stopped.set()
-        if self._rank == 0:
-            return error if isinstance(error, FewshotError) else said
-        self._wait_for("text/0", SAME)
-        if self._said.check(["text/0"]) and self._said.get("text/0").decode() == text:
-            return SaidError(said.exit_code)  # all have failed alike
-        return said
+        other = f"text/{0 if self._rank else 1}"
+        self._wait_for(other, SAME)
+        if not self._said.check([other]) or self._said.get(other).decode() != text:
+            return said
+        if self._rank:  # all have failed alike: the first says it, as if it were alone
+            return SaidError(said.exit_code)
+        return error if isinstance(error, FewshotError) else said
 
     def _wait_for(self, key: str, seconds: float) -> None:
         until = time.monotonic() + seconds

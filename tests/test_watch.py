@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch.distributed as dist
@@ -17,7 +18,7 @@ Made = Callable[[int], Watch]
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
     """Watches of three processes around one store, which are quick to judge."""
-    for name, seconds in (("EVERY", 0.02), ("SILENCE", 0.5), ("GRACE", 0.1), ("SAME", 0.1), ("POLL", 0.01)):
+    for name, seconds in (("EVERY", 0.02), ("SILENCE", 0.5), ("GRACE", 0.1), ("SAME", 0.3), ("POLL", 0.01)):
         monkeypatch.setattr(watch, name, seconds)
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     store, watches = dist.HashStore(), list[Watch]()
@@ -73,13 +74,22 @@ def test_an_error_of_any_kind_is_told(made: Made) -> None:
 
 
 def test_what_all_say_is_said_once(made: Made) -> None:
-    error = StoppedError("stopped as asked; the state is saved", 15)
-    assert made(0).failed(error) is error
-    silent = made(1).failed(StoppedError("stopped as asked; the state is saved", 15))
-    assert isinstance(silent, SaidError)
-    assert silent.exit_code == 143
-    other = made(2).failed(InputError("something else"))
-    assert str(other) == "rank 2 of 3: something else"
+    errors: list[Exception] = [
+        StoppedError("stopped as asked; the state is saved", 15),
+        StoppedError("stopped as asked; the state is saved", 15),
+        InputError("something else"),
+    ]
+    watches = [made(rank) for rank in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        first, second, third = pool.map(Watch.failed, watches, errors)
+    assert first is errors[0]
+    assert isinstance(second, SaidError)
+    assert second.exit_code == 143
+    assert str(third) == "rank 2 of 3: something else"
+
+
+def test_the_first_has_its_rank_too_where_it_fails_alone(made: Made) -> None:
+    assert str(made(0).failed(InputError("bad"))) == "rank 0 of 3: bad"
 
 
 def test_only_the_first_of_a_machine_says_whose_error_it_was(
