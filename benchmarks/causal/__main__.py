@@ -33,7 +33,7 @@ REPEATING = ["--length", "64", "--batch", "32", "--repeated", "0.8"]  # it goes 
 # spans that repeat from the begin, and short blocks, since most of what is learned here is to copy
 BEGIN = ["--vocabulary", "4096", "--length", "128", "--batch", "32", "--lr", "2e-3", "--steps", "2200"]
 BEGIN += ["--repeated", "0.3", "--longest", "40"]
-SMALL = [*BEGIN, "--width", "192", "--layers", "4", "--steps", "400"]  # the last of two options counts
+SMALL = [*BEGIN, "--width", "192", "--layers", "4", "--steps", "300"]  # the last of two options counts
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="a smaller model, two problems, 20 outer steps")
+    parser.add_argument("--quick", action="store_true", help="a smaller model, two problems, 10 outer steps")
     parser.add_argument("--backbone", help="a folder or hub id, instead of pretraining")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--out", type=Path, help="folder of the cells; by default causal in results/")
