@@ -204,7 +204,8 @@ def plot(found: Mapping[str, Any], path: Path) -> None:
 
 def measure(quick: bool, both: bool, networks: Sequence[Network]) -> dict[str, Any]:
     """All figures."""
-    own, device = here(3 if quick else 20, SHARES)
+    load = os.getloadavg()[0]  # what else ran on the machine
+    own, device = here(3 if quick else 10, SHARES)
     rows = [
         {"name": each.name, "network": asdict(network), "grows": grows}
         | {"rows": predicted(each, network, grows)}
@@ -213,8 +214,8 @@ def measure(quick: bool, both: bool, networks: Sequence[Network]) -> dict[str, A
         for network in networks
     ]
     steps = [asdict(each) | {"bytes": NUMBER * each.parameters} for each in (own, *on_a_gpu())]
-    pairs = {"pair": pair(3 if quick else 20)} if both else {}
-    about = {"machine": machine(device)} | provenance()
+    pairs = {"pair": pair(3 if quick else 10)} if both else {}
+    about = {"load_before": load, "machine": machine(device)} | provenance()
     return {"quick": quick, "measured": steps, "predicted": rows} | pairs | about
 
 
