@@ -36,7 +36,11 @@ def chosen(arguments: Sequence[str]) -> dict[str, str]:
 def _named_in(file: Path) -> dict[str, str]:
     """The classes that a configuration names. A pipe, which can be read once, is left to the parser."""
     try:
-        content = read_yaml(file) if file.is_file() else None
+        given = file.is_file()
+    except OSError:  # the settings themselves, longer than a name may be
+        return {}
+    try:
+        content = read_yaml(file) if given else None
     except (OSError, ValueError) as error:  # the parser would read it without limits
         raise unreadable(file, error) from error
     values = content.items() if isinstance(content, dict) else ()

@@ -31,24 +31,38 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        if path.is_dir():
-            if not temporary.is_dir():
-                raise InputError(
-                    "a folder stands where a file should be written", where=path, needed="the name of a file"
-                )
-            shutil.rmtree(path)
-        for file in _files(temporary):
-            settle(file)
-        temporary.replace(path)
-        _settle_names(path.parent)
+        if path.is_dir() and not temporary.is_dir():
+            raise InputError(
+                "a folder stands where a file should be written", where=path, needed="the name of a file"
+            )
+        _settle_all(temporary)
+        _name(temporary, path)
     except (OSError, SafetensorError) as error:
         raise unwritable(path, error) from error
     finally:
         _remove(temporary)
 
 
-def _files(path: Path) -> list[Path]:
-    return [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
+def _settle_all(path: Path) -> None:
+    """Of a file its content; of a folder those of all files below it, and their names."""
+    for each in [*path.rglob("*"), path]:
+        settle(each) if each.is_file() else _settle_names(each)
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Gives what was written its name; a folder that has it is moved aside, and back where that fails."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.old.part") if path.is_dir() else None
+    if aside:
+        path.replace(aside)
+    try:
+        temporary.replace(path)
+    except OSError:
+        if aside:
+            aside.replace(path)
+        raise
+    _settle_names(path.parent)
+    if aside:
+        _remove(aside)
 
 
 def settle(path: Path) -> None:

@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from fewshot.errors import InputError, first_line
+from fewshot.memory import is_out_of_memory
 from fewshot.watch import LostError, Watch
 
 T = TypeVar("T")
@@ -179,4 +180,6 @@ def _meet(work: Callable[[], object]) -> None:
     try:
         work()
     except RuntimeError as error:
+        if is_out_of_memory(error):  # it is this process's own
+            raise
         raise LostError("another process does not answer any more", got=first_line(error)) from error

@@ -26,9 +26,7 @@ def reopen(folder: RunFolder, config: str, data: dict[str, Any] | None) -> None:
         InputError: no run, a finished one, one with other settings, or data that are no longer the same.
     """
     folder.check_is_run()
-    for path in folder.path.rglob("*"):
-        if path.is_symlink():  # the log and the states are written to
-            stays(folder.path, path, folder.path)
+    stays(folder.path, folder.path / "log.jsonl", folder.path)  # it is cut and written to
     if not is_unfinished(folder.path):
         raise InputError("the run is finished: there is nothing to go on with", where=folder.path)
     for name, now in (("config.yaml", config), ("data.json", json.loads(json.dumps(data)))):

@@ -213,10 +213,18 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     with whole(tmp_path / "folder") as folder:
         folder.mkdir()
         (folder / "a.txt").write_text("a")
-    assert done == ["sync txt", "name", f"sync {tmp_path.name}"]
+    assert done == ["sync txt", "sync part", "name", f"sync {tmp_path.name}"]
 
 
-def test_a_log_that_cannot_be_put_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def filled(path: Path, text: str) -> None:
+    with whole(path) as folder:
+        folder.mkdir()
+        (folder / "a").write_text(text)
+
+
+def test_what_cannot_be_put_on_the_disk_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fails(number: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
@@ -228,6 +236,28 @@ def test_a_log_that_cannot_be_put_on_the_disk(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(UnwritableError, match="a file could not be written"):
         write_text(file, "other")
     assert file.read_text() == "text"
+    monkeypatch.undo()
+    filled(tmp_path / "folder", "before")
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(UnwritableError):
+        filled(tmp_path / "folder", "after")
+    monkeypatch.undo()
+    assert (tmp_path / "folder" / "a").read_text() == "before"
+    replace = Path.replace
+
+    def fails_once(path: Path, target: Path) -> Path:
+        if target == tmp_path / "folder" and path.name.count(".") == 3:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", fails_once)
+    with pytest.raises(UnwritableError):
+        filled(tmp_path / "folder", "after")
+    monkeypatch.undo()
+    assert (tmp_path / "folder" / "a").read_text() == "before"
+    with whole(tmp_path / "folder") as folder:
+        folder.mkdir()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
 
 
 def test_kills_are_counted_and_go_on_to_the_same_bytes(

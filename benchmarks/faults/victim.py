@@ -4,7 +4,8 @@
 
 PLACE is `before` (the AT-th time that a file of FOLDER is opened for writing, renamed, cut or removed, before
 it is done), `torn` (the AT-th time that a file gets its name or a line, when a part of it is written) or
-`never` (those times are counted and told on standard error). It says `ready` when `fewshot` is imported.
+`never` (those times are counted, and told at the end). On standard output it says `ready` when `fewshot` is
+imported.
 """
 
 import os

@@ -12,7 +12,7 @@ from fewshot.classify.examples import Labelled, labelled
 from fewshot.data.find import Columns
 from fewshot.data.pool import Pool
 from fewshot.errors import InputError, listing
-from fewshot.untrusted.values import bounded_lines, parse_json
+from fewshot.untrusted.values import MalformedError, bounded_lines, parse_json
 
 Format = Literal["auto", "text", "jsonl", "csv"]
 STANDARD = "-"
@@ -113,7 +113,7 @@ def _numbered(stream: Any) -> Iterator[tuple[int, str]]:
 
 def _text(content: str, number: int, column: str, kind: Format, where: str) -> str:
     if kind == "auto":
-        found = _object(content)
+        found = _object(content, f"{where}, line {number}")
         return found[column] if found and isinstance(found.get(column), str) else content
     text = _row(content, number, (column,), where)[column]
     if not isinstance(text, str):
@@ -123,9 +123,16 @@ def _text(content: str, number: int, column: str, kind: Format, where: str) -> s
     return text
 
 
-def _object(content: str) -> dict[str, Any] | None:
+def _object(content: str, place: str) -> dict[str, Any] | None:
+    """The object that a line is; None where it is a text.
+
+    Raises:
+        InputError: an object that is beyond what may be read.
+    """
     try:
-        found = parse_json(content) if content.lstrip().startswith("{") else None
+        found = parse_json(content, numbers=False) if content.lstrip().startswith("{") else None
+    except MalformedError as error:
+        raise InputError("this line is no JSON that can be read", where=place, got=str(error)) from error
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
@@ -141,7 +148,7 @@ def _row(content: str, number: int, wanted: tuple[str, ...], where: str = "stand
     try:
         if len(content) > LONGEST:
             raise ValueError(f"a line of more than {LONGEST:,} signs")
-        found = parse_json(content)
+        found = parse_json(content, numbers=False)
     except ValueError as error:
         raise InputError(
             "this line is no JSON",

@@ -40,7 +40,7 @@ def check_lines(file: Path, json_lines: bool) -> None:
     """
     try:
         with _opened(file) as content:
-            plain = _is_plain(content, json_lines)
+            plain = _is_plain(content, json_lines, _most(file))
         if not plain:
             with _opened(file) as content:
                 _check_lines(file, content, json_lines)
@@ -52,13 +52,18 @@ def _opened(file: Path) -> Content:
     return gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")
 
 
-def _is_plain(content: Content, json_lines: bool) -> bool:
+def _most(file: Path) -> float:
+    """Bytes that a text may have: where it is packed, a small file may be a large one."""
+    return MOST_UNPACKED if file.suffix in PACKED else float("inf")
+
+
+def _is_plain(content: Content, json_lines: bool, most: float) -> bool:
     """Whether no line can be too long or too deep: by blocks, which takes a sixth of the time of lines."""
     length = brackets = size = 0  # of the line that is not ended yet, and of all of them
     while block := content.read(BLOCK):
         size += len(block)
         first = block.find(b"\n")
-        if size > MOST_UNPACKED or length + (len(block) if first < 0 else first) > LONGEST_LINE:
+        if size > most or length + (len(block) if first < 0 else first) > LONGEST_LINE:
             return False
         length = length + len(block) if first < 0 else len(block) - block.rfind(b"\n") - 1
         if json_lines:
@@ -82,7 +87,7 @@ def _check_lines(file: Path, content: Content, json_lines: bool) -> None:
                 got=f"more than {LONGEST_LINE:,} bytes",
                 needed="one row a line",
             )
-        if size > MOST_UNPACKED:
+        if size > _most(file):
             raise _too_large(file)
         if json_lines and line.count(b"[") + line.count(b"{") > DEEPEST and deepest(line) > DEEPEST:
             raise InputError(

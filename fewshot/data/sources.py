@@ -126,8 +126,7 @@ def _read_file(file: Path, reading: Reading) -> pa.Table:
             needed=f"one of {listing(READERS)} (jsonl also as .jsonl.gz)",
             fix="convert it, or name another file",
         )
-    if kind != ".parquet":
-        check_lines(file, json_lines=kind == ".jsonl" or (kind == ".json" and not holds_list(file)))
+    _check_lines(file)
     try:
         if not (pq.read_metadata(file).num_rows if kind == ".parquet" else has_rows(file)):
             raise InputError("the data file is empty", where=file, got="no rows", needed="at least one row")
@@ -140,6 +139,13 @@ def _read_file(file: Path, reading: Reading) -> pa.Table:
         raise _unreadable(file, line, got or str(error).splitlines()[0]) from error
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(file, None, arrow.first_cause(error)) from error
+
+
+def _check_lines(file: Path) -> None:
+    """Of a text file; a JSON file that is one list may be one line."""
+    kind = ending(file)
+    if kind in READERS and kind != ".parquet" and not (kind == ".json" and holds_list(file)):
+        check_lines(file, json_lines=READERS[kind] == "json")
 
 
 def _full_lines(table: pa.Table) -> pa.Table:
@@ -185,6 +191,8 @@ def _unreadable(file: Path, line: int | None, got: str) -> InputError:
 
 def _read_folder(path: Path, files: Sequence[Path], reading: Reading) -> pa.Table:
     check_folder(path, files)
+    for file in files:
+        _check_lines(file)
     try:
         return arrow.load(str(path), reading)
     except (arrow.UnreadableError, OSError, EOFError) as error:

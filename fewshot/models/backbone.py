@@ -51,7 +51,7 @@ def find_backbone(name: str) -> str:
             raise InputError(
                 "the folder holds no model", where=folder, needed="a config.json and weights in it"
             )
-        check_folder(folder)
+        check_folder(folder, transformers.CONFIG_MAPPING)
         return str(folder)
     _check_reachable(wanted, MINILM_INSTALL if name == MINILM else None)
     return wanted

@@ -6,7 +6,7 @@ code that its configuration names, follow an adapter to another model, build as 
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,21 @@ CONVERT = (
 )
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, known: Container[str] = ()) -> None:
     """Refuses a folder that is not plain weights with their configuration.
+
+    Args:
+        folder: of a pretrained model.
+        known: kinds of model that need no code of the folder's, even where it has some.
 
     Raises:
         InputError: code of its own, weights as a pickle, an adapter in the model's place, files elsewhere,
             sizes that its weights cannot have.
     """
-    for name in CODE:
-        if (folder / name).is_file():
-            _check_code(folder / name)
+    if not (folder / CONFIG).is_file() or _read(folder / CONFIG).get("model_type") not in known:
+        for name in CODE:
+            if (folder / name).is_file():
+                _check_code(folder / name)
     if (folder / "adapter_config.json").is_file():
         raise InputError(
             "the folder holds an adapter, which names another model",
@@ -74,7 +79,7 @@ def _check_code(file: Path) -> None:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = read_json(file, SMALL, numbers=file.name == CONFIG)  # tokenizers claim lengths of 10**30
+        content = read_json(file, SMALL, numbers=False)  # tokenizers claim lengths of 10**30
     except (OSError, ValueError) as error:
         raise InputError("a file of the backbone cannot be read", where=file, got=error) from error
     if not isinstance(content, dict):

@@ -18,7 +18,6 @@ from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.sampler import PoolTasks
 from fewshot.tasks.several import Several
 from fewshot.tasks.sided import Sided
-from fewshot.untrusted.paths import inside
 from fewshot.untrusted.values import read_json
 
 Groups = Mapping[str, list[str]]
@@ -111,7 +110,7 @@ def _grouped(source: Given, coarse: str, columns: Columns, reading: Reading) -> 
 
 
 def _from_file(pool: Pool, source: Given, name: str) -> Groups:
-    file = inside(folder_of(source) or Path("."), name, "family.coarse")
+    file = (folder_of(source) or Path(".")) / name
     try:
         content = read_json(file)
         groups = {str(coarse): [str(label) for label in fine] for coarse, fine in content.items()}

@@ -8,9 +8,10 @@ what is installed beside it; FEWSHOT_TRUST names modules that are trusted beside
 
 import importlib.util
 import os
+import pkgutil
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ OURS = "fewshot"
 PARTS = ("family", "model", "algorithm")
 CLASS = "class_path"
 FUNCTIONS = ("steps", "operations")  # arguments whose values are names of functions
-INSTALLED = ("stdlib", "platstdlib", "purelib", "platlib")
+INSTALLED = {"site-packages", "dist-packages"}
 
 
 def check_code(config: Mapping[str, Any], where: object) -> None:
@@ -34,11 +35,10 @@ def check_code(config: Mapping[str, Any], where: object) -> None:
     Raises:
         InputError: such code, of a module that is not trusted.
     """
-    trusted = {OURS, *(name.strip() for name in os.environ.get(TRUST, "").split(",") if name.strip())}
+    given = {name.strip() for name in os.environ.get(TRUST, "").split(",") if name.strip()}
     for name, is_class in _named(config):
-        module = name.replace(":", ".").split(".")[0]
-        fits = module not in sys.stdlib_module_names if is_class else _is_own(module)
-        if ("." in name or ":" in name) and module not in trusted and not fits:
+        module = _root(name)
+        if ("." in name or ":" in name) and module not in given and not _fits(name, is_class, given):
             raise InputError(
                 "the run names code that is neither fewshot's nor your own",
                 where=where,
@@ -48,16 +48,39 @@ def check_code(config: Mapping[str, Any], where: object) -> None:
             )
 
 
+def _root(name: str) -> str:
+    return name.replace(":", ".").split(".")[0]
+
+
+def _fits(name: str, is_class: bool, given: Collection[str]) -> bool:
+    """Whether a class may be one of ours, or a function is ours or the user's, wherever it is named."""
+    if is_class:
+        return _root(name) not in sys.stdlib_module_names
+    if not _is_own(_root(name)):
+        return False
+    try:
+        found = pkgutil.resolve_name(name)  # its module is ours or the user's, and would be imported anyway
+    except (ImportError, AttributeError, ValueError):
+        return True  # who builds the part says so
+    home = _root(str(getattr(found, "__module__", None)))  # `fewshot.files.os.system` is of the module posix
+    return home in given or _is_own(home)
+
+
 def _is_own(module: str) -> bool:
-    """Whether a module lies outside of Python and of what is installed; it is not imported for that."""
+    """Whether a module is ours, or lies outside of Python and of what is installed; it is not imported."""
+    if module == OURS:
+        return True
+    if module in sys.builtin_module_names:
+        return False
     try:
         found = importlib.util.find_spec(module)
     except (ImportError, ValueError):
         return False
-    if found is None or not found.origin or found.origin in ("built-in", "frozen"):
-        return False
-    installed = [Path(sysconfig.get_path(name)).resolve() for name in INSTALLED]
-    return not any(Path(found.origin).resolve().is_relative_to(each) for each in installed)
+    places = [*(found.submodule_search_locations or ()), found.origin] if found else []
+    files = [Path(place).resolve() for place in places if place and place not in ("built-in", "frozen")]
+    python = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
+    installed = any(set(file.parts) & INSTALLED or any(map(file.is_relative_to, python)) for file in files)
+    return bool(files) and not installed
 
 
 def _named(config: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:

@@ -87,15 +87,15 @@ def read_yaml(file: Path, most: int = SMALL) -> Any:
 
 
 def front_matter(card: str) -> Any:
-    """The YAML at the head of a card, between two lines of dashes; None where it has none.
+    """The YAML at the head of a card, as the hub's library finds it; None where it has none.
 
     Raises:
         MalformedError: see `parse_yaml`.
     """
-    lines = card.splitlines()
-    if not lines or lines[0] != "---" or "---" not in lines[1:]:
-        return None
-    return parse_yaml("\n".join(lines[1 : lines.index("---", 1)]))
+    from huggingface_hub.repocard import REGEX_YAML_BLOCK
+
+    found = REGEX_YAML_BLOCK.search(card)
+    return parse_yaml(found[2]) if found else None
 
 
 def _size(node: yaml.Node, known: dict[int, int] | None = None) -> int:

@@ -137,6 +137,19 @@ def test_a_line_that_cannot_be_read_stops_or_is_left_out(
     assert [row["text"] for row in rows(out)] == [NEW[0], NEW[1]]
 
 
+def test_numbers_that_json_lacks_do_not_make_a_text_of_an_object(
+    cli: Cli, task: Path, stdin: Callable[[str], None]
+) -> None:
+    stdin('{"text": "my card", "score": NaN, "id": 99999999999999999999999}\n')
+    code, out, _ = cli("predict", task)
+    assert code == 0
+    assert [row["text"] for row in rows(out)] == ["my card"]
+    stdin('{"text": "my card", "text": "another"}\n')
+    code, _, err = cli("predict", task)
+    assert code == 2
+    assert "the key 'text' stands twice in one object" in err
+
+
 def test_long_texts_are_told(
     cli: Cli, run: str, task: Path, stdin: Callable[[str], None], tmp_path: Path
 ) -> None:

@@ -83,11 +83,12 @@ def test_a_pickle_beside_safetensors_is_not_read(folder: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
-@pytest.mark.parametrize("kind", ["bert", "strange"])
-def test_code_of_a_folder_is_not_run(file: str, kind: str, folder: Path, tmp_path: Path) -> None:
+def test_code_of_a_folder_is_not_run(file: str, folder: Path, tmp_path: Path) -> None:
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'written')!r}, 'w')\nclass Evil: pass\n")
     changed(folder / file, auto_map={"AutoModel": "evil.Evil", "AutoConfig": "evil.Evil"})
-    changed(folder / "config.json", model_type=kind)
+    load_backbone(str(folder), torch.float32)  # transformers has BERT itself
+    assert not (tmp_path / "written").exists()
+    changed(folder / "config.json", model_type="strange")
     assert said(folder) == [
         "the backbone is code of its own, which is not run",
         f"where:  IN/{file}",
@@ -108,7 +109,7 @@ def test_trust_is_off_where_transformers_is_asked(
         auto_map={"AutoModel": "evil.Evil", "AutoConfig": "evil.Evil"},
         model_type="strange",
     )
-    monkeypatch.setattr(loading, "check_folder", lambda folder: None)
+    monkeypatch.setattr(loading, "check_folder", lambda folder, known: None)
     lines = said(folder)
     assert lines[0].endswith("could not be loaded")
     assert "trust_remote_code" in lines[2] or "custom code" in lines[2]
@@ -120,7 +121,7 @@ def test_only_safetensors_where_transformers_is_asked(
 ) -> None:
     (folder / "model.safetensors").unlink()
     hostile(folder / "pytorch_model.bin", tmp_path / "written")
-    monkeypatch.setattr(loading, "check_folder", lambda folder: None)
+    monkeypatch.setattr(loading, "check_folder", lambda folder, known: None)
     assert said(folder)[0].endswith("could not be loaded")
     assert not (tmp_path / "written").exists()
 
@@ -196,11 +197,10 @@ def test_sizes_that_are_only_claimed(name: str, value: int, most: str, folder: P
         (b"[" * 100_000, "values nested deeper than 64"),
         (b'{"hidden_size": ' + b"9" * 5000 + b"}", "a number of more than 64 bits"),
         (b'{"hidden_size": 1, "hidden_size": 2}', "the key 'hidden_size' stands twice in one object"),
-        (b'{"initializer_range": NaN}', "a number that is not finite"),
         (b"\xff", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
         (b"{" + b" " * (5 << 20), "a file of more than 4,194,304 bytes"),
     ],
-    ids=["deep", "digits", "twice", "NaN", "bytes", "large"],
+    ids=["deep", "digits", "twice", "bytes", "large"],
 )
 def test_a_configuration_that_is_none(content: bytes, got: str, folder: Path) -> None:
     (folder / "config.json").write_bytes(content)

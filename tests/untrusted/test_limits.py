@@ -152,7 +152,8 @@ def test_yaml_within_the_limits(text: str, value: object) -> None:
 
 def test_the_head_of_a_card() -> None:
     assert front_matter("---\r\na: 1\r\n---\r\ntext") == {"a": 1}
-    assert [front_matter(text) for text in ("", "text", "---\na: 1", " ---\na: 1\n---")] == [None] * 4
+    assert [front_matter(text) for text in ("", "text", "---\na: 1")] == [None] * 3
+    assert front_matter("\n ---\na: 1\n---") == {"a": 1}
     with pytest.raises(MalformedError, match="more than 200,000 values"):
         front_matter(f"---\n{LAUGHS}---\n")
 
@@ -209,6 +210,9 @@ CODE: list[dict[str, Any]] = [
     {"family": {"init_args": {"augmentation": {"operations": ["subprocess.getoutput"]}}}},
     {"family": {"init_args": {"reading": {"cleaning": {"steps": ["torch:load"]}}}}},
     {"model": {"parts": [{"steps": "sys.exit"}]}},
+    {"family": {"steps": ["fewshot.files.os.system"]}},
+    {"family": {"steps": ["fewshot.files:shutil.rmtree"]}},
+    {"family": {"steps": ["fewshot.files.Path"]}},
     {"model": {"init_args": {"parts": [{"class_path": "os:system"}]}}},
     {"algorithm": "subprocess.Popen"},
     {"family": {"init_args": {"reading": {"cleaning": {"steps": ["nowhere_to_be_found.clean"]}}}}},
@@ -230,11 +234,15 @@ def test_code_that_a_run_names(config: dict[str, Any], monkeypatch: pytest.Monke
 
 
 def test_own_functions_and_classes_need_no_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mine_alone.py").write_text("raise SystemExit('this is not imported')")
+    (tmp_path / "mine_alone.py").write_text("import os\ndef clean(text): return text\n")
+    (tmp_path / "mine_together" / "inside").mkdir(parents=True)
+    (tmp_path / "mine_together" / "inside" / "part.py").write_text("def clean(text): return text\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    steps = ["lower", "fewshot.data.clean.fold", "mine_alone.clean"]
+    steps = ["lower", "fewshot.data.hooks.function_of", "mine_alone.clean", "mine_together.inside.part.clean"]
     family = {"class_path": "somebody.Tasks", "init_args": {"reading": {"cleaning": {"steps": steps}}}}
     check_code({"family": family}, "config.yaml")
+    with pytest.raises(InputError, match="neither fewshot's nor your own"):
+        check_code({"family": {"steps": ["mine_alone.os.system"]}}, "config.yaml")
 
 
 def test_a_run_that_would_run_a_command(cli: Cli, run: str, tmp_path: Path) -> None:
