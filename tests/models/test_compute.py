@@ -11,6 +11,7 @@ from fewshot.errors import InputError
 from fewshot.models import compute
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
+from fewshot.models.products import has_onednn
 from fewshot.processes import Processes
 
 
@@ -163,4 +164,4 @@ def test_all_processes_choose_by_what_the_first_has_measured(monkeypatch: pytest
     assert Compute().chosen_dtype() == torch.float32
     compute.agree(Second())
     assert Compute(device="cpu").chosen_dtype() == torch.bfloat16
-    assert Compute(device="cpu").chosen_products() == ("onednn" if compute.has_onednn() else "blas")
+    assert Compute(device="cpu").chosen_products() == ("onednn" if has_onednn() else "blas")
