@@ -72,7 +72,7 @@ def limit(learner: LoraEncoder, rows: int, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def fail_once(
-    learner: LoraEncoder, number: int, in_backward: bool, monkeypatch: pytest.MonkeyPatch
+    learner: LoraEncoder, engine: Engine, number: int, in_backward: bool, monkeypatch: pytest.MonkeyPatch
 ) -> list[bool]:
     """Pass `number` is out of memory; the list tells whether gradients had been added up by then."""
     features: Features = learner.features
@@ -80,7 +80,7 @@ def fail_once(
     added: list[bool] = []
 
     def fail(_: Tensor | None = None) -> None:
-        added.append(any(p.grad is not None for p in learner.parameters()))
+        added.append(any(engine.gradients.of(p) is not None for p in learner.parameters()))
         raise torch.OutOfMemoryError(OUT_OF_MEMORY)
 
     def failing(stack: Stack, batch: TaskBatch) -> Tensor:
@@ -174,7 +174,7 @@ def test_what_a_broken_step_had_added_up_is_not_counted_twice(
     whole = gradient(engine_of(make_learner().double(), 5))
     learner, said = make_learner().double(), list[str]()
     engine = engine_of(learner, 2, said=said)
-    added = fail_once(learner, number, in_backward, monkeypatch)
+    added = fail_once(learner, engine, number, in_backward, monkeypatch)
     assert_same(gradient(engine), whole)
     assert added == [True]  # by the first chunk
     assert said == ["out of memory: 1 task at once from here on"]
@@ -310,7 +310,7 @@ def test_operations_of_a_broken_measurement_are_not_counted(
         engine = engine_of(learner, 2)
         engine.measure(episode, most=None)  # from here on the frozen states are known
         if broken:
-            fail_once(learner, PASSES, False, monkeypatch)
+            fail_once(learner, engine, PASSES, False, monkeypatch)
         engine.measure(episode, most=None)
         counted.append(engine.operations_per_token)
     assert counted[0] == counted[1]
