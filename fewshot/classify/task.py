@@ -3,9 +3,11 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import safetensors.torch
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -43,6 +45,21 @@ class AdaptedTask:
     def classes(self) -> tuple[str, ...]:
         """The class names, in the order of the scores."""
         return self.support.classes
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickles: tensors as safetensors, whose reading runs nothing (torch's go by `torch.load`)."""
+        tensors = {f"task/{name}": value for name, value in self.tensors.items()}
+        tensors |= {} if self.features is None else {"features": self.features}
+        content = safetensors.torch.save({name: value.contiguous() for name, value in tensors.items()})
+        return {"support": self.support, "seconds": self.seconds, "tensors": content}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Takes what `__getstate__` gave."""
+        found = safetensors.torch.load(state["tensors"])
+        features = found.pop("features", None)
+        tensors = {name.removeprefix("task/"): value for name, value in found.items()}
+        for name, value in (state | {"tensors": tensors, "features": features}).items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)

@@ -212,8 +212,8 @@ def test_a_split_without_classes_is_refused(lists: dict[str, list[str]]) -> None
         (b'{"kind": "class"}', "'folds'"),
         (b'{"folds": {}}', "'kind'"),
         (b'["class"]', "list indices must be integers or slices, not str"),
-        (b'{"kind": "class", "folds": ["01"]}', "'list' object has no attribute 'items'"),
-        (b'{"kind": "class", "folds": {"01": 5}}', "'int' object is not iterable"),
+        (b'{"kind": "class", "folds": ["01"]}', "'list' object has no attribute 'values'"),
+        (b'{"kind": "class", "folds": {"01": 5}}', "'int' object has no attribute 'values'"),
         (
             b'{"kind": "\xe9"}',
             "'utf-8' codec can't decode byte 0xe9 in position 10: invalid continuation byte",

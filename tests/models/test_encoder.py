@@ -5,6 +5,7 @@ import torch
 from conftest import LearnerMaker, attribute_episodes
 
 from fewshot.algorithms.algorithm import collate, ready
+from fewshot.checkpoint import save_tensors
 from fewshot.errors import InputError
 from fewshot.models.backbone import find_backbone
 from fewshot.models.batch import Rows, Text
@@ -118,6 +119,9 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
 
 def test_a_folder_with_a_broken_model(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "no-such-type"}')
+    with pytest.raises(InputError, match="the folder has no weights"):
+        LoraEncoder(backbone=str(tmp_path))
+    save_tensors(tmp_path / "model.safetensors", {"weight": torch.zeros(1)})
     with pytest.raises(InputError, match="could not be loaded"):
         LoraEncoder(backbone=str(tmp_path))
 
