@@ -1,7 +1,7 @@
 """One training that is killed several times, and what it ends with."""
 
-import subprocess
-import sys
+import multiprocessing
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.faults.content import content_of
+from benchmarks.faults.victim import live
 from fewshot.errors import FewshotError
 
+LIVES = multiprocessing.get_context("forkserver")
+LIVES.set_forkserver_preload(["benchmarks.faults.victim", "fewshot.commands", "fewshot.models.encoder"])
 MOMENTS = ("moment", "before", "torn")  # any moment; before a file is touched; when a part of it is written
 
 
@@ -52,14 +55,14 @@ def whole(words: Sequence[str], folder: Path) -> Whole:
     Raises:
         FewshotError: it fails.
     """
-    process = _started(folder, "never", 0, [*words, "--out", str(folder)])
     started = time.perf_counter()
-    said, complaints = process.communicate()
-    if process.returncode:
-        raise FewshotError("the run that is not killed failed", got=complaints[-2000:])
+    code, said = _lived(folder, "never", 0, [*words, "--out", str(folder)])
+    seconds = time.perf_counter() - started
+    if code:
+        raise FewshotError("the run that is not killed failed", got=said[-2000:])
     counts = next(line.split()[1:] for line in said.splitlines() if line.startswith("places"))
     places = dict(zip(MOMENTS[1:], map(int, counts), strict=True))
-    return Whole(content_of(folder), time.perf_counter() - started, places)
+    return Whole(content_of(folder), seconds, places)
 
 
 def killed(
@@ -79,17 +82,19 @@ def killed(
     for _ in range(kills):
         place = str(generator.choice(MOMENTS))
         if place == "moment":
-            died, at = _killed_after(words, folder, generator.random() * target.seconds)
+            seconds = generator.random() * target.seconds
+            code, _ = _lived(folder, "never", 0, _go_on(words, folder), seconds)
+            where = f"after {seconds:.2f} s"
         else:
             number = int(generator.integers(1, target.places[place] + 1))
-            died, at = _killed_at(words, folder, place, number), f"at {number}"
-        if not died:
+            code, _ = _lived(folder, place, number, _go_on(words, folder))
+            where = f"at {number}"
+        if code != -signal.SIGKILL:
             break
-        chain.kills.append(f"{place} {at}")
-    process = _started(folder, "never", 0, _go_on(words, folder))
-    _, complaints = process.communicate()
-    if process.returncode and "the run is finished" not in complaints:
-        chain.wrong = complaints[-2000:]
+        chain.kills.append(f"{place} {where}")
+    code, said = _lived(folder, "never", 0, _go_on(words, folder))
+    if code and "the run is finished" not in said:
+        chain.wrong = said[-2000:]
         return chain
     try:
         found = content_of(folder)
@@ -100,37 +105,21 @@ def killed(
     return chain
 
 
-def _killed_after(words: Sequence[str], folder: Path, seconds: float) -> tuple[bool, str]:
-    """Whether the process was killed, and when."""
-    with _started(folder, "never", 0, _go_on(words, folder)) as process:
-        try:
-            process.communicate(timeout=seconds)
-            return False, ""
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-    return True, f"after {seconds:.2f} s"
-
-
-def _killed_at(words: Sequence[str], folder: Path, place: str, number: int) -> bool:
-    process = _started(folder, place, number, _go_on(words, folder))
-    process.communicate()
-    return process.returncode < 0
-
-
 def _go_on(words: Sequence[str], folder: Path) -> list[str]:
     """The command that begins the run, or goes on with it where there is something to go on with."""
     return ["train", "--resume", str(folder)] if folder.exists() else [*words, "--out", str(folder)]
 
 
-def _started(folder: Path, place: str, at: int, words: Sequence[str]) -> "subprocess.Popen[str]":
-    """A process that has the program imported."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.faults.victim", str(folder), place, str(at), "--", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    process.stdout.readline()
-    return process
+def _lived(
+    folder: Path, place: str, at: int, words: Sequence[str], seconds: float | None = None
+) -> tuple[int, str]:
+    """A process to its end, which comes after so many seconds at the latest: exit code and output."""
+    said = folder.with_name(f"{folder.name}.said")
+    process = LIVES.Process(target=live, args=(folder, place, at, list(words), said))
+    process.start()
+    process.join(seconds)
+    process.kill()
+    process.join()
+    code = process.exitcode
+    assert code is not None
+    return code, said.read_text(encoding="utf-8") if said.is_file() else ""

@@ -1,11 +1,8 @@
 """`fewshot` in a process that is killed at a place of its own choice, as no handler and no `finally` is run.
 
-    python -m benchmarks.faults.victim FOLDER PLACE AT -- WORDS OF FEWSHOT
-
-PLACE is `before` (the AT-th time that a file of FOLDER is opened for writing, renamed, cut or removed, before
-it is done), `torn` (the AT-th time that a file gets its name or a line, when a part of it is written) or
-`never` (those times are counted, and told at the end). On standard output it says `ready` when `fewshot` is
-imported.
+A place is `before` (the n-th time that a file of the run is opened for writing, renamed, cut or removed, before
+it is done), `torn` (the n-th time that a file gets its name or a line, when a part of it is written) or `never`.
+Processes are forked from one that has imported everything, so that a life takes seconds.
 """
 
 import os
@@ -14,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from fewshot.cli import main as fewshot
 
 WRITTEN = ("os.rename", "os.truncate", "os.remove", "os.mkdir", "shutil.rmtree")
 PLACES = ("before", "torn", "never")
@@ -67,18 +66,21 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs the command until it is killed."""
-    folder, place, at, _, *words = arguments
-    from fewshot.cli import main as fewshot
+def live(folder: Path, place: str, at: int, words: Sequence[str], said: Path) -> None:
+    """Runs a command in this process, which is killed at its place; what it says goes into a file.
 
-    killer = Killer(Path(folder), place, int(at))
+    Args:
+        folder: the run directory.
+        place: one of `PLACES`.
+        at: see above.
+        words: of the command.
+        said: the file; at the end with a line `places` and the counts.
+    """
+    number = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(number, stream)
+    killer = Killer(folder, place, at)
     sys.addaudithook(killer)
-    print("ready", flush=True)
     code = fewshot(words)
     print("places", killer.done["before"], killer.done["torn"], flush=True)
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(code)
