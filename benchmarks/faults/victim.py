@@ -1,8 +1,8 @@
 """`fewshot` in a process that is killed at a place of its own choice, as no handler and no `finally` is run.
 
 A place is `before` (the n-th time that a file of the run is opened for writing, renamed, cut or removed,
-before it is done), `torn` (the n-th time that a file gets its name or a line, when a part of it is written) or
-`never`. Processes are forked from one that has imported everything, so that a life takes seconds.
+before it is done), `torn` (the n-th time that a file gets its name or a line, when a part of it is written)
+or `never`. Processes are forked from one that has imported everything, so that a life takes seconds.
 """
 
 import os
