@@ -280,3 +280,14 @@ def test_a_run_that_differs_is_told(
     assert "torn: 0 of 1 kills" in out
     assert "before: 1 of 1 kills" in out
     assert err == "MAMLAdam, torn at 3; moment after 0.20 s: log, summary\n"
+
+
+def test_the_documented_kills_are_those_that_were_measured() -> None:
+    found = json.loads(faults.RESULT.read_text())
+    page = (faults.RESULT.parents[2] / "docs" / "trust.md").read_text()
+    counts = [found["by_place"][place]["kills"] for place in ("moment", "before", "torn")]
+    assert f"{found['identical']} of {found['kills']}" in page
+    assert "{} at any moment, {} before a file is touched, {} in the middle".format(*counts) in page
+    assert sum(len(training["kills"]) for training in found["trainings"]) == found["kills"]
+    log = (faults.RESULT.parents[1] / "LOG.md").read_text()
+    assert f"*{found['kills']} kills* of {len(found['trainings'])} trainings" in log
