@@ -62,7 +62,7 @@ def _pretrained(quick: bool) -> str:
     """
     folder = Path("runs/causal-lm-quick" if quick else "runs/causal-lm")
     begun = folder.with_name(f"{folder.name}-begun")
-    steps = "300" if quick else "800"
+    steps = "200" if quick else "800"
     for out, words in (
         (begun, SMALL if quick else BEGIN),
         (folder, [*REPEATING, "--start", str(begun), "--steps", steps]),
@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="a smaller model, two problems, 10 outer steps")
+    parser.add_argument("--quick", action="store_true", help="a smaller model, two problems, 5 outer steps")
     parser.add_argument("--backbone", help="a folder or hub id, instead of pretraining")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--out", type=Path, help="folder of the cells; by default causal in results/")

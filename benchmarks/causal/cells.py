@@ -40,7 +40,7 @@ class Effort:
 
 
 FULL = Effort(False, 100, TRAINING.steps, VALIDATION)
-QUICK = Effort(True, 10, 10, Validation(every=0))
+QUICK = Effort(True, 10, 5, Validation(every=0))
 
 
 def path_of(folder: Path, problem: str, method: str) -> Path:
