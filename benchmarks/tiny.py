@@ -1,10 +1,18 @@
-"""A backbone so small that a run takes seconds, for checks of what does not depend on its size."""
+"""A backbone and a run so small that they take seconds, for checks of what does not depend on their size."""
 
 from pathlib import Path
 
 import torch
 
 from fewshot.models.backbone import find_backbone
+
+# options of a run; of what is given twice the last counts
+TINY_RUN = (
+    "--family.way=3", "--family.shot=1", "--family.queries=2", "--family.mentions=3",
+    "--training.meta_batch=2", "--training.lr=0.01", "--validation.episodes=2",
+    "--evaluation.episodes=2", "--evaluation.inspected=0", "--evaluation.influence=0",
+    "--model.compute.dtype=float32", "--model.compute.products=blas",
+)  # fmt: skip
 
 
 def save_tiny(folder: Path) -> None:

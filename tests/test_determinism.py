@@ -13,6 +13,7 @@ import torch
 from conftest import Cli, LearnerMaker
 
 from benchmarks.faults.content import content_of
+from benchmarks.tiny import TINY_RUN
 from fewshot import MAML, MAMLAdam
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.algorithms.prototypes import ProtoNet
@@ -22,12 +23,7 @@ from fewshot.loop import OuterLoop
 from fewshot.outer import Training
 from fewshot.tasks.attributes import Attributes
 
-SETTINGS = [
-    "--family.way=3", "--family.shot=1", "--family.queries=2", "--family.mentions=3",
-    "--training.steps=5", "--training.meta_batch=2", "--training.lr=0.01", "--training.tasks_at_once=2",
-    "--validation.every=2", "--validation.episodes=2", "--evaluation.episodes=2", "--evaluation.inspected=0",
-    "--evaluation.influence=0", "--model.compute.dtype=float32", "--model.compute.products=blas",
-]  # fmt: skip
+SETTINGS = [*TINY_RUN, "--training.steps=5", "--training.tasks_at_once=2", "--validation.every=2"]
 # losses and gradient norms of five outer steps in float64, so that no library's rounding is seen
 GOLDEN: dict[str, tuple[Callable[[], Algorithm], list[float], list[float]]] = {
     "MAMLAdam": (

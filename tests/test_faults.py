@@ -8,59 +8,31 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from conftest import Cli, LearnerMaker
+from killing import KilledError, at_step, dies
 
 from benchmarks.faults import __main__ as faults
 from benchmarks.faults.chain import Chain
 from benchmarks.faults.content import content_of
+from benchmarks.tiny import TINY_RUN
 from fewshot import MAMLAdam, Trainer, Training, Validation
 from fewshot.engine import DivergedError, Engine, MetaBatch, Outcome
 from fewshot.errors import InputError, UnwritableError
 from fewshot.evaluation import Evaluation
 from fewshot.files import settle, whole, write_text
-from fewshot.log import Log
 from fewshot.tasks.attributes import Attributes
 
-SETTINGS = [
-    "--family.way=3", "--family.shot=1", "--family.queries=2", "--family.mentions=3",
-    "--training.steps=9", "--training.meta_batch=2", "--training.save=2", "--training.lr=0.01",
-    "--validation.every=0", "--evaluation.episodes=2", "--evaluation.inspected=0",
-    "--evaluation.influence=0", "--model.compute.dtype=float32", "--model.compute.products=blas",
-]  # fmt: skip
+SETTINGS = [*TINY_RUN, "--training.steps=9", "--training.save=2", "--validation.every=0"]
 Words = Callable[[Path], list[object]]
-
-
-class KilledError(BaseException):
-    """What no part of the program expects."""
 
 
 @pytest.fixture
 def words(tiny_backbone: str) -> Words:
     """The words that start a run."""
     return lambda out: ["train", *SETTINGS, "--model.backbone", tiny_backbone, "--out", out]
-
-
-@contextmanager
-def at_step(monkeypatch: pytest.MonkeyPatch, step: int, what: Callable[[], None]) -> Iterator[None]:
-    """Something that happens before the line of a step is written."""
-    add = Log.add
-
-    def with_it(log: Log, line: dict[str, Any]) -> None:
-        if line["step"] == step:
-            what()
-        add(log, line)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Log, "add", with_it)
-        yield
-
-
-def dies() -> None:
-    raise KilledError
 
 
 @contextmanager

@@ -7,26 +7,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import Cli
+from killing import killed_at
 
 from benchmarks.faults.content import content_of
-from fewshot.log import Log
+from benchmarks.tiny import TINY_RUN
 from fewshot.metatraining import CHECKPOINTS
 
-SETTINGS = [
-    "--family.way=3", "--family.shot=1", "--family.queries=2", "--family.mentions=3",
-    "--training.steps=10", "--training.meta_batch=2", "--training.save=3", "--training.lr=0.01",
-    "--validation.every=4", "--validation.episodes=2", "--evaluation.episodes=2", "--evaluation.inspected=0",
-    "--evaluation.influence=0", "--model.compute.dtype=float32", "--model.compute.products=blas",
-]  # fmt: skip
+SETTINGS = [*TINY_RUN, "--training.steps=10", "--training.save=3", "--validation.every=4"]
 Start = Callable[..., list[object]]
-
-
-class KilledError(BaseException):
-    """What no part of the program expects."""
 
 
 @pytest.fixture
@@ -44,17 +35,7 @@ def killed(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Runs a command that is killed as a line of the log is written."""
 
     def run(at: int, *words: object) -> None:
-        add = Log.add
-
-        def dies(log: Log, line: dict[str, Any]) -> None:
-            if line["step"] == at:
-                raise KilledError
-            add(log, line)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Log, "add", dies)
-            with pytest.raises(KilledError):
-                cli(*words)
+        killed_at(at, monkeypatch, lambda: cli(*words))
 
     return run
 

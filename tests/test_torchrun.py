@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from conftest import Cli
+from killing import killed_at
 
-from fewshot.log import Log
 from fewshot.processes import Processes
 from fewshot.untrusted.tensors import read_tensors
 
@@ -51,10 +51,6 @@ sys.exit(cli.main(["train", *sys.argv[1:]]))
 """
 Start = Callable[..., list[str]]
 Started = subprocess.Popen[str]
-
-
-class KilledError(BaseException):
-    """What no part of the program expects."""
 
 
 @pytest.fixture
@@ -135,20 +131,6 @@ def stopped_by_a_signal(process: Started, run: Path) -> None:
     assert f"to go on: fewshot train --resume {run}" in err
     assert "fewshot/cli.py" not in err  # no traceback of ours
     assert len(lines(run)) < 11, "the signal came too late for what follows"
-
-
-def killed_at(step: int, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
-    add = Log.add
-
-    def dies(log: Log, line: dict[str, Any]) -> None:
-        if line["step"] == step:
-            raise KilledError
-        add(log, line)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Log, "add", dies)
-        with pytest.raises(KilledError):
-            work()
 
 
 def environment(rank: int) -> dict[str, str]:

@@ -23,19 +23,14 @@ import torch
 
 from benchmarks.faults.chain import MOMENTS, Chain, Whole, killed, whole
 from benchmarks.machine import machine, provenance
-from benchmarks.tiny import save_tiny
+from benchmarks.tiny import TINY_RUN, save_tiny
 from fewshot.errors import FewshotError, require_at_least
 from fewshot.files import write_json
 from fewshot.progress import Progress
 
 RESULT = Path(__file__).parents[1] / "results" / "faults.json"
 CHAIN = 4  # kills of a training
-SETTINGS = [
-    "--family.way=3", "--family.shot=1", "--family.queries=2", "--family.mentions=3",
-    "--training.steps=30", "--training.meta_batch=2", "--training.save=4", "--training.lr=0.01",
-    "--validation.every=6", "--validation.episodes=2", "--evaluation.episodes=2", "--evaluation.inspected=0",
-    "--evaluation.influence=0", "--model.compute.dtype=float32", "--model.compute.products=blas",
-]  # fmt: skip
+SETTINGS = [*TINY_RUN, "--training.steps=30", "--training.save=4", "--validation.every=6"]
 RECIPES = {
     "MAMLAdam": (),
     "second order": ("--algorithm=MAML", "--algorithm.order=2"),
