@@ -4,7 +4,8 @@
 
 Memory (resident, of the process) and open files are looked at a hundred times; growth is from the median of
 the second tenth of the steps, when all is warm, to that of the last tenth. The run directory is written as
-always: a line of the log for each step, a state every 500, a validation every 1,000.
+always: a line of the log for each step, a state every 500, a validation every 1,000. The cache of frozen
+states, which fills up to what it may take, is given 10 MB, so that it is full by then.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from fewshot.errors import FewshotError, require_at_least
 from fewshot.evaluation import Evaluation
 from fewshot.files import write_json
 from fewshot.log import Log
+from fewshot.models.cache import Cache
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.lora_settings import Lora
@@ -75,10 +77,12 @@ def measured(steps: int, scratch: Path) -> dict[str, Any]:
     compute = Compute(device="cpu", dtype="float32", products="blas", threads=1)
     trainer = Trainer(
         Attributes(way=2, shot=1, queries=1, mentions=3),
-        LoraEncoder(str(scratch / "tiny"), Lora(layers="last:2"), compute=compute),
-        MAMLAdam(),
+        LoraEncoder(
+            str(scratch / "tiny"), Lora(layers="last:2"), compute=compute, cache=Cache(memory_gb=0.01)
+        ),
+        MAMLAdam(inner_steps=2),
         Training(steps=steps, meta_batch=1, save=500),
-        Validation(every=1000, episodes=4),
+        Validation(every=1000, episodes=4, patience=0),
         Evaluation(episodes=2, inspected=0, influence=0),
         out=scratch / "run",
     )

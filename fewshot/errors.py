@@ -1,7 +1,12 @@
 """What can go wrong, said in one message: what, where, what was got, what was needed, what to do."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+LONGEST = 600  # characters of a part of a message
+# what would steer a terminal, turn the direction of a line or break an encoding; it may come from a file
+UNSHOWABLE = re.compile("[\0-\b\v-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class FewshotError(Exception):
@@ -19,7 +24,8 @@ class FewshotError(Exception):
         fix: object = None,
     ) -> None:
         parts = {"where": where, "got": got, "needed": needed, "do": fix}
-        lines = [what] + [f"  {name + ':':<8}{text}" for name, text in parts.items() if text is not None]
+        said = {name: shown(str(text)) for name, text in parts.items() if text is not None}
+        lines = [shown(what)] + [f"  {name + ':':<8}{text}" for name, text in said.items()]
         super().__init__("\n".join(lines))
 
 
@@ -81,6 +87,15 @@ def listing(words: Iterable[object], limit: int = 8) -> str:
     items = [str(word) for word in words]
     more = f", and {len(items) - limit} more" if len(items) > limit else ""
     return ", ".join(items[:limit]) + more
+
+
+def shown(text: str) -> str:
+    """What a message says of any text: control characters written out, the middle of a long one left out."""
+    text = UNSHOWABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    if len(text) <= LONGEST:
+        return text
+    start, end = LONGEST * 2 // 3, LONGEST // 3
+    return f"{text[:start]} ... {len(text) - start - end:,} more characters ... {text[-end:]}"
 
 
 def first_line(error: BaseException) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks.fuzz.kinds import Kind
-from fewshot.errors import FewshotError
+from fewshot.errors import UNSHOWABLE, FewshotError
 
 SECONDS: float = 20  # for one input
-LONGEST_MESSAGE = 2_000  # characters
+LONGEST_MESSAGE = 3_500  # characters: five parts, each of them of `fewshot.errors.LONGEST` at most
 READ, REFUSED = "read", "refused"
 
 
@@ -48,7 +48,7 @@ def judged(kind: Kind, content: bytes) -> str:
 
 def _check_message(message: str) -> None:
     what = message.split("\n")[0]
-    if not what or len(message) > LONGEST_MESSAGE or "\0" in message:
+    if not what or len(message) > LONGEST_MESSAGE or UNSHOWABLE.search(message):
         raise FoundError(f"a message of {len(message)} characters: {message[:300]!r}")
 
 
