@@ -64,7 +64,7 @@ def _path_of(part: str, name: str) -> str | None:
     if known is not None:
         return f"{known.__module__}.{known.__qualname__}"
     try:
-        pkgutil.resolve_name(name)
+        found = pkgutil.resolve_name(name)
     except (ImportError, AttributeError, ValueError):
         return None
-    return name
+    return name if isinstance(found, type) else None  # a module's name resolves too

@@ -382,6 +382,12 @@ def test_an_unknown_algorithm_is_named_with_the_nearest_one(cli: Cli, tmp_path: 
     assert not (tmp_path / "run").exists()
 
 
+def test_the_name_of_a_module_is_no_algorithm(cli: Cli, tmp_path: Path) -> None:
+    code, _, err = cli("train", "--algorithm", "fewshot", "--out", tmp_path / "run")
+    assert (code, err.splitlines()[0]) == (2, "error: unknown algorithm 'fewshot'")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_a_chosen_class_begins_with_its_own_defaults(name: str) -> None:
     parser = ArgumentParser(exit_on_error=False)

@@ -20,8 +20,8 @@ def test_a_short_run_is_watched(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_growth_is_from_when_it_is_warm_to_the_end() -> None:
     watch = endurance.Watch(1)
     watch.steps = list(range(20))
-    watch.memory = [50, 50, 100, 100, *[100] * 14, 110, 110]
-    watch.files = [1, 1, 5, 5, *[5] * 14, 9, 9]
+    watch.memory = [50, 50, 70, 70, 100, 100, *[105] * 12, 110, 110]
+    watch.files = [1, 1, 2, 2, 5, 5, *[6] * 12, 9, 9]
     assert watch.growth() == {"memory": pytest.approx(0.1), "files": 4}
 
 

@@ -169,7 +169,8 @@ def _archive(path: Path, source: str) -> Iterator[Tree]:
 
 
 def _zip_tree(archive: zipfile.ZipFile, source: str) -> Tree:
-    members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
+    # a member without a name is none to Python 3.11, which looks for its last character
+    members = {each.filename: each for each in archive.infolist() if each.filename and not each.is_dir()}
     return _tree(source, members, archive.read, lambda member: member.file_size)
 
 

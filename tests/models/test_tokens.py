@@ -1,6 +1,10 @@
+import gc
+import sys
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
+from transformers import AutoTokenizer
 
 from fewshot.models import tokens
 from fewshot.models.tokens import TextTokens
@@ -38,11 +42,28 @@ def test_a_text_alone_is_another_row_than_in_a_batch_of_pairs() -> None:
     assert words.asked == [["one"], ["one", "one"]]
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "MOST", 2)
+def test_what_is_remembered_is_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MOST", 2 * (tokens.BESIDE + 1 + 4))  # two texts of a letter and a token
     words = Words()
     reader = TextTokens(words, 9)
-    for text in ("a", "b", "c", "a"):
+    for text in ("a", "b", "c", "b", "a"):
         assert reader.rows([(text, None)])[0]["input_ids"] == [1]
     assert words.asked == [["a"], ["b"], ["c"], ["a"]]
     assert len(reader.rows([(str(n), None) for n in range(5)])) == 5
+    reader.rows([("3", None), ("4", None)])
+    assert words.asked[-1] == ["0", "1", "2", "3", "4"]
+
+
+def test_a_text_takes_about_as_much_memory_as_is_counted(tiny_backbone: str) -> None:
+    reader = TextTokens(AutoTokenizer.from_pretrained(tiny_backbone), 128)
+    texts = [(f"how many words has number {n} " + "word " * (n % 100), None) for n in range(2000)]
+    reader.rows(texts[:1])
+    tracemalloc.start()
+    try:
+        reader.rows(texts)
+        gc.collect()
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    taken += sum(sys.getsizeof(first) for first, _ in texts)
+    assert taken == pytest.approx(reader._bytes, rel=0.25)

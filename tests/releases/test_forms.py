@@ -104,6 +104,12 @@ def test_names_that_lead_out_of_an_archive_are_passed_over(tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 
+def test_members_without_a_name_are_passed_over(tmp_path: Path) -> None:
+    archive = zipped(protaugment() | {"??": b"x"}, tmp_path / "a.zip")
+    archive.write_bytes(archive.read_bytes().replace(b"??", b"\0?"))  # a name ends where a zero stands
+    assert convert("protaugment", archive, tmp_path / "out")
+
+
 def test_the_root_is_where_most_of_the_files_lie(tmp_path: Path) -> None:
     stray = {f"a/{name}": content for name, content in bao("reuters", label=0).items()}
     both = {f"b/{name}": content for name, content in (bao("reuters") | bao("huffpost")).items()}
