@@ -30,8 +30,9 @@ from fewshot.errors import FewshotError, InputError
 from fewshot.files import write_json
 from fewshot.memory import growth, peak_memory
 from fewshot.models.causal import LoraCausal
-from fewshot.models.compute import Compute, product_rate
+from fewshot.models.compute import Compute
 from fewshot.models.lora_settings import Lora
+from fewshot.models.rates import product_rate
 from fewshot.models.shapes import SHAPES
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.strings import LEXICON

@@ -17,7 +17,7 @@ from fewshot.evaluation import Evaluation, evaluate
 from fewshot.files import write_json, write_text
 from fewshot.inspection.inspect import inspect
 from fewshot.loading import LoadedRun, load_run
-from fewshot.models.compute import agree
+from fewshot.models.rates import agree
 from fewshot.processes import Processes, together
 from fewshot.report.tables import print_comparison, print_summary
 from fewshot.report.worked import print_episode

@@ -13,8 +13,8 @@ from fewshot.checkpoint import meta_parameters, restore, snapshot
 from fewshot.engine import DivergedError, Engine, MetaBatch, Outcome
 from fewshot.joint import Joint
 from fewshot.memory import peak_memory
-from fewshot.models.compute import product_rate
 from fewshot.models.learner import in_shares
+from fewshot.models.rates import product_rate
 from fewshot.optimiser import adamw
 from fewshot.outer import Training
 from fewshot.processes import Processes

@@ -19,9 +19,10 @@ from fewshot.engine import Engine
 from fewshot.evaluation import Evaluation
 from fewshot.memory import free_memory, growth, peak_memory
 from fewshot.models.cache import Cache
-from fewshot.models.compute import Compute, bfloat16_gain, product_rate
+from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.lora_settings import Lora
+from fewshot.models.rates import bfloat16_gain, product_rate
 from fewshot.outer import Training, Validation
 from fewshot.tasks.attributes import Attributes
 from fewshot.tasks.episode import Episode

@@ -23,7 +23,7 @@ from benchmarks.speed.rounds import Effort, measure
 from benchmarks.speed.table import cells
 from fewshot.errors import FewshotError
 from fewshot.files import write_json
-from fewshot.models.compute import product_rate
+from fewshot.models.rates import product_rate
 from fewshot.tasks.family import TaskFamily
 from fewshot.tasks.nway import NWayKShot
 

@@ -12,8 +12,9 @@ from fewshot.chunks import Chunks
 from fewshot.engine import Engine, MetaBatch
 from fewshot.models.batch import Rows
 from fewshot.models.learner import in_shares
-from fewshot.models.lora import LINEAR, StackedLinear
+from fewshot.models.lora import StackedLinear
 from fewshot.models.stack import Stack
+from fewshot.models.targets import LINEAR
 from fewshot.tasks.episode import Episode
 
 

@@ -12,7 +12,8 @@ import torch
 from benchmarks.speed.case import Case, draw
 from benchmarks.speed.ours import Ours
 from benchmarks.speed.peers import PEERS, Peer, PeftClassifier, relative_error
-from fewshot.models.compute import SOFTWARE, bfloat16_gain, product_rate
+from fewshot.models.compute import SOFTWARE
+from fewshot.models.rates import bfloat16_gain, product_rate
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
 

@@ -15,13 +15,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from fewshot.errors import InputError
 from fewshot.models.branches import folded, key_of, row_of, unfolded
 from fewshot.models.cache import StateCache
-from fewshot.models.compute import surroundings
 from fewshot.models.inputs import Bucket, Packed, Part, TextInputs, Tokens, in_buckets, packed
-from fewshot.models.lora import LINEAR, LoraAdapter
+from fewshot.models.lora import LoraAdapter
 from fewshot.models.prefix import FrozenPrefix
 from fewshot.models.recompute import recomputed
 from fewshot.models.segments import Segments
 from fewshot.models.stack import Stack
+from fewshot.models.surroundings import surroundings
+from fewshot.models.targets import LINEAR
 
 WHOLE = (
     "this backbone takes padded rows and runs whole: "

@@ -1,46 +1,19 @@
 """Where and in what the frozen backbone is computed."""
 
-import functools
 import os
-import platform
-import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from fewshot.errors import InputError, require_at_least
-from fewshot.models.products import Products, has_onednn, multiply
-from fewshot.processes import Processes
-from fewshot.versions import version_of
+from fewshot.models.products import Products, has_onednn
+from fewshot.models.rates import bfloat16_gain, onednn_gain
 
-# rows, in, out: on a CPU a batch of short texts through one map of a small encoder; a GPU takes that in less
-# time than it takes to ask for it
-SHAPES = {"cpu": (1024, 384, 1536), "cuda": (8192, 1024, 4096)}
-SQUARES = {"cpu": (1024, 2048), "cuda": (4096,)}
-ROUNDS = {"cpu": 5, "cuda": 20}
 WORTH = 1.5  # casting to and from float32 costs some of what bfloat16 gains
 SOFTWARE = 0.5  # in software bfloat16 is several times as slow; on a busy machine it may look a little slower
 FASTER = 1.2  # products by oneDNN over those by the BLAS, for them to be taken
-# lines of /proc/cpuinfo that tell kinds of processors apart, on x86 and on ARM
-PROCESSOR = ("vendor_id", "cpu family", "model", "stepping", "cache size", "flags", "CPU ", "Features")
-# environment variables by which libraries take other kernels
-SWITCHES = (
-    "MKL_CBWR",
-    "MKL_ENABLE",
-    "MKL_DEBUG",
-    "ONEDNN_",
-    "DNNL_",
-    "OPENBLAS_CORE",
-    "CUBLAS_",
-    "NVIDIA_TF32",
-)
-_GAINS: dict[str, float] = {}  # measured once in a process
 Quantised = Literal["none", "8bit", "4bit", "int8"]
 
 
@@ -178,85 +151,3 @@ class Compute:
         if self.products != "auto":
             return self.products
         return "onednn" if has_onednn() and onednn_gain() > FASTER else "blas"
-
-
-def surroundings(device: torch.device) -> dict[str, Any]:
-    """What the last bits of a result depend on beside the model and its input."""
-    return _hardware(device) | {
-        "device": device.type,
-        "threads": torch.get_num_threads() if device.type == "cpu" else None,
-        "precision": torch.get_float32_matmul_precision(),
-    }
-
-
-@functools.cache
-def _hardware(device: torch.device) -> dict[str, Any]:
-    """What does not change while the process runs."""
-    switches = {name: value for name, value in os.environ.items() if name.startswith(SWITCHES)}
-    return {
-        "versions": {name: version_of(name) for name in ("fewshot", "torch", "transformers")},
-        "hardware": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
-        "switches": switches,
-    }
-
-
-def _processor() -> str:
-    """The kind of processor: libraries choose their kernels by it."""
-    try:
-        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
-    except OSError:
-        return platform.processor()
-    return "; ".join(" ".join(line.split()) for line in first.splitlines() if line.startswith(PROCESSOR))
-
-
-def bfloat16_gain(device: torch.device) -> float:
-    """How many times as fast as float32 products bfloat16 ones are, measured once."""
-    name, shape = f"bfloat16 on {device.type}", SHAPES[device.type]
-    if name not in _GAINS:
-        slow, fast = (min(_seconds(dtype, device, shape)) for dtype in (torch.float32, torch.bfloat16))
-        _GAINS[name] = slow / fast
-    return _GAINS[name]
-
-
-def onednn_gain() -> float:
-    """How many times as fast as those of torch's BLAS float32 products of oneDNN are, measured once."""
-    if "onednn" not in _GAINS:
-        blas, onednn = _seconds(torch.float32, torch.device("cpu"), SHAPES["cpu"])
-        _GAINS["onednn"] = blas / onednn
-    return _GAINS["onednn"]
-
-
-def agree(processes: Processes) -> None:
-    """What 'auto' becomes by a measurement is the same in all processes: what the first one found."""
-    if processes.size > 1:
-        for kind in ("cpu", *(("cuda",) if torch.cuda.is_available() else ())):
-            bfloat16_gain(torch.device(kind))
-        if has_onednn():
-            onednn_gain()
-        _GAINS.update(processes.from_first(_GAINS))
-
-
-@functools.cache
-def product_rate(device: torch.device, dtype: torch.dtype = torch.float32) -> float:
-    """Operations per second of the best square product, by any library; measured once."""
-    sizes = SQUARES[device.type]
-    return max(2 * size**3 / min(_seconds(dtype, device, (size, size, size))) for size in sizes)
-
-
-def _seconds(dtype: torch.dtype, device: torch.device, shape: tuple[int, int, int]) -> list[float]:
-    """The shortest time of one product by torch and, of float32 on a CPU, by oneDNN; the first warms up."""
-    rows, width, out = shape
-    left = torch.ones(rows, width, dtype=dtype, device=device)
-    right = torch.ones(out, width, dtype=dtype, device=device)
-    ways: list[Callable[[Tensor, Tensor], Tensor]] = [F.linear]
-    if dtype == torch.float32 and device.type == "cpu" and has_onednn():
-        ways.append(multiply)
-    found = []
-    for way in ways:
-        times = []
-        for _ in range(ROUNDS[device.type] + 1):
-            started = time.perf_counter()
-            way(left, right)[0, 0].item()
-            times.append(time.perf_counter() - started)
-        found.append(min(times[1:]))
-    return found

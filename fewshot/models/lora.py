@@ -8,7 +8,7 @@ active.
 import contextlib
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,20 @@ import peft
 import torch
 import torch.nn.functional as F
 from peft.tuners.lora.layer import Linear as PeftLinear
-from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN
 from torch import Tensor, nn
 
-from fewshot.errors import InputError, listing, suggestion
+from fewshot.errors import InputError
 from fewshot.models.adapter_files import CONFIG, read_adapter, read_config
 from fewshot.models.backbone import Conv1D
 from fewshot.models.lora_settings import Lora
 from fewshot.models.segments import Segments
 from fewshot.models.stack import Stack
+from fewshot.models.targets import LINEAR, check_rank, targets_of
 
 ADAPTER = "default"
 NO_TOKENS = Segments(())
-LINEAR = (nn.Linear, Conv1D)
 Multiply = Callable[[Tensor, Tensor], Tensor]
-AUTO, ALL_LINEAR = "auto", "all-linear"  # in place of names
 JOINT = 256  # ranks of all tasks together up to which their matrices are multiplied at once
 
 
@@ -109,8 +108,8 @@ class LoraAdapter:
     def __init__(self, backbone: nn.Module, settings: Lora, multiply: Multiply = F.linear) -> None:
         self.active, self._seed = ActiveStack(multiply=multiply), settings.seed
         self._rank = settings.rank
-        targets = _targets(backbone, settings)
-        _check_rank(backbone, targets, settings.rank)
+        targets = targets_of(backbone, settings, KNOWN)
+        check_rank(backbone, targets, settings.rank)
         config = peft.LoraConfig(
             r=settings.rank,
             lora_alpha=settings.alpha,
@@ -214,70 +213,3 @@ def _weight(matrices: nn.ModuleDict) -> nn.Parameter:
     weight = matrices[ADAPTER].weight
     assert isinstance(weight, nn.Parameter)
     return weight
-
-
-def _targets(backbone: nn.Module, settings: Lora) -> list[str]:
-    """Full names of the linear layers to adapt."""
-    linear = [name for name, module in backbone.named_modules() if isinstance(module, LINEAR)]
-    in_blocks = {name: block for name in linear if (block := _block(name)) is not None}
-    if not in_blocks:
-        raise InputError("no numbered layers with linear maps were found", where=type(backbone).__name__)
-    chosen = settings.chosen_layers(max(in_blocks.values()) + 1)
-    kinds = sorted({name.rsplit(".", 1)[-1] for name in in_blocks})
-    modules = [each for module in settings.modules for each in _modules(module, backbone, kinds)]
-    unknown = [module for module in modules if not any(_ends(name, module) for name in in_blocks)]
-    if unknown:
-        raise InputError(
-            f"the backbone has no linear module {unknown[0]!r}",
-            where=f"model.lora.modules, {type(backbone).__name__}",
-            got=listing(settings.modules),
-            needed=f"names among {listing(kinds, 20)}",
-            fix=suggestion(unknown[0], kinds),
-        )
-    wanted = [name for name, block in in_blocks.items() if block in chosen]
-    return [name for name in wanted if any(_ends(name, module) for module in modules)]
-
-
-def _check_rank(backbone: nn.Module, targets: Sequence[str], rank: int) -> None:
-    """Refuses a rank that no layer can use, before memory is taken for it.
-
-    Raises:
-        InputError: beyond the longer side of every adapted map.
-    """
-    widest = max(max(backbone.get_submodule(name).weight.shape) for name in targets)  # type: ignore[arg-type]
-    if rank > widest:
-        raise InputError(
-            "model.lora.rank is too large",
-            got=rank,
-            needed=f"at most {widest}, the width of the widest adapted layer",
-        )
-
-
-def _modules(module: str, backbone: nn.Module, kinds: Sequence[str]) -> Sequence[str]:
-    """What a word of `lora.modules` stands for.
-
-    Raises:
-        InputError: 'auto' for a kind of model that PEFT has no choice for.
-    """
-    if module != AUTO:
-        return kinds if module == ALL_LINEAR else [module]
-    config: Any = getattr(backbone, "config", None)
-    kind = getattr(config, "model_type", type(backbone).__name__)
-    known: Mapping[str, Sequence[str]] = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
-    if kind not in known:
-        raise InputError(
-            "PEFT has no choice of modules for this kind of model",
-            where="model.lora.modules: auto",
-            got=kind,
-            needed=f"names among {listing(kinds, 20)}, or all-linear",
-        )
-    return known[kind]
-
-
-def _ends(name: str, module: str) -> bool:
-    return name == module or name.endswith(f".{module}")
-
-
-def _block(name: str) -> int | None:
-    """The number of the layer that a module belongs to: 'encoder.layer.3.output.dense' -> 3."""
-    return next((int(part) for part in name.split(".") if part.isdigit()), None)

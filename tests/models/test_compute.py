@@ -8,7 +8,7 @@ from conftest import LearnerMaker, attribute_episodes
 from fewshot.algorithms.algorithm import ready
 from fewshot.algorithms.maml import MAML
 from fewshot.errors import InputError
-from fewshot.models import compute
+from fewshot.models import compute, rates
 from fewshot.models.compute import Compute
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.products import has_onednn
@@ -82,8 +82,8 @@ def test_where_there_is_bfloat16_nothing_is_emulated() -> None:
 
 def test_the_rates_are_measured_once() -> None:
     device = torch.device("cpu")
-    assert compute.bfloat16_gain(device) == compute.bfloat16_gain(device) > 0
-    assert compute.product_rate(device) == compute.product_rate(device) > 1e9
+    assert rates.bfloat16_gain(device) == rates.bfloat16_gain(device) > 0
+    assert rates.product_rate(device) == rates.product_rate(device) > 1e9
 
 
 @pytest.mark.parametrize("gain", [2.0], indirect=True)
@@ -159,9 +159,9 @@ def test_all_processes_choose_by_what_the_first_has_measured(monkeypatch: pytest
         def from_first(self, value: Any) -> Any:
             return {"bfloat16 on cpu": 3.0, "onednn": 1.3}
 
-    monkeypatch.setattr(compute, "_GAINS", {"bfloat16 on cpu": 1.0, "onednn": 1.0})
-    compute.agree(Processes())
+    monkeypatch.setattr(rates, "_GAINS", {"bfloat16 on cpu": 1.0, "onednn": 1.0})
+    rates.agree(Processes())
     assert Compute().chosen_dtype() == torch.float32
-    compute.agree(Second())
+    rates.agree(Second())
     assert Compute(device="cpu").chosen_dtype() == torch.bfloat16
     assert Compute(device="cpu").chosen_products() == ("onednn" if has_onednn() else "blas")

@@ -1,0 +1,89 @@
+"""Which linear layers of a backbone are adapted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from fewshot.errors import InputError, listing, suggestion
+from fewshot.models.backbone import Conv1D
+from fewshot.models.lora_settings import Lora
+
+LINEAR = (nn.Linear, Conv1D)
+AUTO, ALL_LINEAR = "auto", "all-linear"  # in place of names
+Known = Mapping[str, Sequence[str]]
+
+
+def targets_of(backbone: nn.Module, settings: Lora, known: Known) -> list[str]:
+    """Full names of the linear layers to adapt.
+
+    Args:
+        backbone: the model.
+        settings: which modules of which layers.
+        known: the modules that 'auto' stands for, by kind of model.
+
+    Raises:
+        InputError: modules or layers that the backbone does not have.
+    """
+    linear = [name for name, module in backbone.named_modules() if isinstance(module, LINEAR)]
+    in_blocks = {name: block for name in linear if (block := _block(name)) is not None}
+    if not in_blocks:
+        raise InputError("no numbered layers with linear maps were found", where=type(backbone).__name__)
+    chosen = settings.chosen_layers(max(in_blocks.values()) + 1)
+    kinds = sorted({name.rsplit(".", 1)[-1] for name in in_blocks})
+    modules = [each for module in settings.modules for each in _modules(module, backbone, kinds, known)]
+    unknown = [module for module in modules if not any(_ends(name, module) for name in in_blocks)]
+    if unknown:
+        raise InputError(
+            f"the backbone has no linear module {unknown[0]!r}",
+            where=f"model.lora.modules, {type(backbone).__name__}",
+            got=listing(settings.modules),
+            needed=f"names among {listing(kinds, 20)}",
+            fix=suggestion(unknown[0], kinds),
+        )
+    wanted = [name for name, block in in_blocks.items() if block in chosen]
+    return [name for name in wanted if any(_ends(name, module) for module in modules)]
+
+
+def check_rank(backbone: nn.Module, targets: Sequence[str], rank: int) -> None:
+    """Refuses a rank that no layer can use, before memory is taken for it.
+
+    Raises:
+        InputError: beyond the longer side of every adapted map.
+    """
+    widest = max(max(backbone.get_submodule(name).weight.shape) for name in targets)  # type: ignore[arg-type]
+    if rank > widest:
+        raise InputError(
+            "model.lora.rank is too large",
+            got=rank,
+            needed=f"at most {widest}, the width of the widest adapted layer",
+        )
+
+
+def _modules(module: str, backbone: nn.Module, kinds: Sequence[str], known: Known) -> Sequence[str]:
+    """What a word of `lora.modules` stands for.
+
+    Raises:
+        InputError: 'auto' for a kind of model that PEFT has no choice for.
+    """
+    if module != AUTO:
+        return kinds if module == ALL_LINEAR else [module]
+    config: Any = getattr(backbone, "config", None)
+    kind = getattr(config, "model_type", type(backbone).__name__)
+    if kind not in known:
+        raise InputError(
+            "PEFT has no choice of modules for this kind of model",
+            where="model.lora.modules: auto",
+            got=kind,
+            needed=f"names among {listing(kinds, 20)}, or all-linear",
+        )
+    return known[kind]
+
+
+def _ends(name: str, module: str) -> bool:
+    return name == module or name.endswith(f".{module}")
+
+
+def _block(name: str) -> int | None:
+    """The number of the layer that a module belongs to: 'encoder.layer.3.output.dense' -> 3."""
+    return next((int(part) for part in name.split(".") if part.isdigit()), None)
