@@ -142,20 +142,38 @@ def environment(rank: int) -> dict[str, str]:
     return place | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
 
 
-@pytest.mark.parametrize("how", ["raises", "is killed"])
-def test_one_process_ends_both(how: str, tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    began = time.monotonic()
-    process = torchrun(str(script), how)
+@pytest.fixture
+def script(tmp_path: Path) -> str:
+    """A file with `SCRIPT`."""
+    file = tmp_path / "script.py"
+    file.write_text(SCRIPT)
+    return str(file)
+
+
+def test_an_error_in_one_process_ends_both(script: str) -> None:
+    process = torchrun(script, "raises")
     _, err = process.communicate(timeout=60)
-    assert time.monotonic() - began < 60
     assert process.returncode != 0
     assert "fewshot/processes.py" not in err  # no traceback of ours
-    if how == "raises":
-        message = "rank 1 of 2: a text is missing\n  where:  row 3\n  do:     write one\n"
-        assert err.count(f"error: {message}") == 1, err
-        assert "error: stopped, since rank 1 has failed\n" in err
+    message = "rank 1 of 2: a text is missing\n  where:  row 3\n  do:     write one\n"
+    assert err.count(f"error: {message}") == 1, err
+    assert "error: stopped, since rank 1 has failed\n" in err
+
+
+def test_one_process_that_is_killed_ends_the_other(script: str) -> None:
+    """Without torchrun, which would end it as well."""
+    command, place = [sys.executable, script, "is killed"], os.environ | environment(0)
+    with (
+        started(command, env=place) as first,
+        started(command, env=place | {"RANK": "1", "LOCAL_RANK": "1"}) as second,
+    ):
+        began = time.monotonic()
+        second.communicate(timeout=60)
+        _, err = first.communicate(timeout=60)
+    assert time.monotonic() - began < 60
+    assert (first.returncode, second.returncode) == (1, -signal.SIGKILL)
+    assert err.startswith("error: rank 0 of 2: another process does not answer any more\n"), err
+    assert "Traceback" not in err
 
 
 def test_other_commands_are_for_one_process(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
