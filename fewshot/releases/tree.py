@@ -22,7 +22,16 @@ from fewshot.untrusted.paths import is_ordinary
 
 Member = TypeVar("Member")
 MOST = 1 << 30  # bytes of a file, unpacked
-DAMAGE = (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
+DAMAGE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    UnicodeError,  # names in a zip
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+)
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,13 @@ def test_an_archive_that_was_cut_off(say: Say, tmp_path: Path) -> None:
     assert say("bao", "IN/cut.zip") == no_archive("IN/cut.zip", "File is not a zip file")
 
 
+def test_an_archive_with_a_name_in_no_encoding(say: Say, tmp_path: Path) -> None:
+    archive = zipped(protaugment() | {"é": b"x"}, tmp_path / "a.zip")
+    archive.write_bytes(archive.read_bytes().replace("é".encode(), b"\x90\x90"))
+    got = "'utf-8' codec can't decode byte 0x90 in position 0: invalid start byte"
+    assert say("protaugment", "IN/a.zip") == no_archive("IN/a.zip", got)
+
+
 def test_a_member_that_is_damaged(say: Say, tmp_path: Path) -> None:
     files = protaugment()
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_STORED) as archive:
