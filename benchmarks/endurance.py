@@ -6,7 +6,7 @@ Memory (resident, of the process) and open files are looked at a hundred times; 
 the third tenth of the steps, when all is warm, to that of the last tenth. The run directory is written as
 always: a line of the log for each step, a state every 500, a validation every 1,000. The caches of token
 numbers and of frozen states fill up to what they may take; the second is given 10 MB, so that both are full
-by then.
+by then. The exit code is 1 where memory grows by 1% or more, or where files stay open.
 """
 
 import argparse
@@ -39,6 +39,7 @@ from fewshot.training import Trainer
 
 RESULT = Path(__file__).parent / "results" / "endurance.json"
 LOOKS = 100
+MOST = 0.01  # growth of memory
 
 
 class Watch:
@@ -122,7 +123,7 @@ def main(arguments: Sequence[str]) -> int:
     growth, memory = found["growth"], found["looks"]["memory"][-1] / 2**20
     said = f"memory {100 * growth['memory']:+.2f}% (to {memory:.0f} MB), open files {growth['files']:+.0f}"
     print(f"{given.steps} outer steps in {found['seconds'] / 60:.1f} minutes: {said}")
-    return 0
+    return int(growth["memory"] >= MOST or growth["files"] > 0)
 
 
 if __name__ == "__main__":

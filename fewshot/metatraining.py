@@ -56,7 +56,12 @@ class MetaTraining:
         self._loop = OuterLoop(family, engine, training, processes, self._stopping)
         self._best = Best(snapshot(self._loop.parameters))
         self._average = Average(self._loop.parameters, training.average)
-        self._parts: dict[str, Stateful] = {"loop": self._loop, "best": self._best, "average": self._average}
+        self._parts: dict[str, Stateful] = {
+            "loop": self._loop,
+            "best": self._best,
+            "average": self._average,
+            "learner": engine.learner,
+        }
         self._kept: Validated | None = None
         self._states = States(folder / CHECKPOINTS, training.keep) if folder and processes.first else None
 
@@ -83,7 +88,7 @@ class MetaTraining:
             StoppedError: by Ctrl-C or SIGTERM, where there is a run directory; the state is saved then.
             FewshotError: a loss that is not finite, a disk that is full.
         """
-        first = self._go_on(before)
+        first = before.step if before else 0
         self._skipped_before = skipped
         with (
             self._stopping,
@@ -92,19 +97,17 @@ class MetaTraining:
             self._engine.chunks.say = progress.say
             for line in said:
                 progress.say(line)
-            if not before:
+            if before:
+                self._go_on(before)
+            else:
                 self._save(0)  # what came before need not be done again
             if not self._stops_early():
                 self._steps(first, progress, told)
         return self._end()
 
-    def _go_on(self, before: State | None) -> int:
-        """Steps that were taken."""
-        if before is None:
-            return 0
+    def _go_on(self, before: State) -> None:
         before.load(self._parts)
         self._engine.chunks.tasks = before.facts["tasks_at_once"]
-        return before.step
 
     def _steps(self, first: int, progress: Progress, told: Callable[[Validated], None]) -> None:
         with contextlib.closing(self._loop.lines(first)) as lines:

@@ -67,6 +67,10 @@ class State:
             each.load(own, self.facts["parts"][part])
 
 
+class DamagedError(InputError):
+    """A saved state is not as it was written."""
+
+
 class States:
     """The states in a folder.
 
@@ -79,7 +83,7 @@ class States:
         self._folder, self._keep = folder, keep
 
     def write(self, state: State) -> None:
-        """Writes a state, whole or not at all, then removes the oldest.
+        """Writes a state, whole or not at all, then removes the oldest, and later ones that were damaged.
 
         Raises:
             UnwritableError: the disk is full or cannot be written.
@@ -88,33 +92,52 @@ class States:
         content = safetensors.torch.save(state.tensors, about)
         with whole(self._folder / f"step-{state.step:08d}.{_digest(content)}.safetensors") as temporary:
             temporary.write_bytes(content)
-        for old in self._found()[: -self._keep]:
-            old.unlink(missing_ok=True)
+        found = self._found()
+        later = [path for path in found if _step(path) > state.step]  # else it would be the oldest itself
+        for path in [*later, *found[: len(found) - len(later)][: -self._keep]]:
+            path.unlink(missing_ok=True)
 
     def latest(self, say: Callable[[str], None]) -> State | None:
-        """The latest state that is as it was written; None where there is none.
+        """The latest state that is as it was written; None where none was saved.
 
         Args:
             say: is told of those that are not.
+
+        Raises:
+            InputError: all are damaged, or the disk does not give one.
         """
-        for path in reversed(self._found()):
+        found = self._found()
+        for path in reversed(found):
             try:
                 return _read(path)
-            except InputError as error:
-                say(f"{error}\n  the state before it is taken")
+            except DamagedError as error:
+                say(f"{error}\n  the state before it is taken" if path != found[0] else str(error))
+        if found:
+            raise InputError(
+                "no saved state is as it was written",
+                where=self._folder,
+                got=f"{len(found)} that are damaged",
+                needed="a whole one, to go on with",
+                fix="bring one back from a copy, or train anew: another --out, or --overwrite",
+            )
         return None
 
     def _found(self) -> list[Path]:
         """From the earliest to the latest."""
         named = [path for path in self._folder.glob("step-*") if NAME.fullmatch(path.name)]
-        return sorted(named, key=lambda path: int(path.name.split(".")[0].removeprefix("step-")))
+        return sorted(named, key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.split(".")[0].removeprefix("step-"))
 
 
 def _read(path: Path) -> State:
     """A state.
 
     Raises:
-        InputError: it is not what was written under this name.
+        DamagedError: it is not what was written under this name.
+        InputError: the disk does not give it.
     """
     found = NAME.fullmatch(path.name)
     assert found, "`_found` lists no others"
@@ -122,19 +145,21 @@ def _read(path: Path) -> State:
     try:
         got = _digest(path.read_bytes())
         if got != digest:
-            raise InputError(
+            raise DamagedError(
                 "a saved state is damaged", where=path, got=f"checksum {got}", needed=f"checksum {digest}"
             )
         with safetensors.safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if about.get("step") != str(step):
-            raise InputError(
+            raise DamagedError(
                 "a saved state has the name of another", where=path, got=f"the state of step {about['step']}"
             )
         return State(step, tensors, parse_json(about["facts"], numbers=False))
-    except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise InputError("a saved state cannot be read", where=path, got=str(error)) from error
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise DamagedError("a saved state is damaged", where=path, got=str(error)) from error
+    except OSError as error:
+        raise InputError("a saved state cannot be read", where=path, got=error.strerror or error) from error
 
 
 def _digest(content: bytes) -> str:

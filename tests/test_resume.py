@@ -5,16 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from conftest import Cli
 from killing import killed_at
+from torch import Tensor
 
 from benchmarks.faults.content import content_of
 from benchmarks.tiny import TINY_RUN
 from fewshot.metatraining import CHECKPOINTS
+from fewshot.models.body import Body
+from fewshot.models.inputs import Tokens
 
 SETTINGS = [*TINY_RUN, "--training.steps=10", "--training.save=3", "--validation.every=4"]
 Start = Callable[..., list[object]]
@@ -81,6 +84,38 @@ def test_it_ends_as_if_it_had_not_been_stopped(
     assert "the run is finished" in err
 
 
+@pytest.fixture
+def in_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a batch does to the last bits of its texts, so large that it always shows."""
+    together = Body._together
+
+    def swayed(body: Body, rows: Sequence[Tokens]) -> list[Tensor]:
+        company = 1 + sum(len(row["input_ids"]) for row in rows) / 1e7
+        return [state * company for state in together(body, rows)]
+
+    monkeypatch.setattr(Body, "_together", swayed)
+
+
+@pytest.mark.usefixtures("in_company")
+@pytest.mark.parametrize("cache", [(), ("--model.cache.memory_gb=5e-6",), ("--model.cache.alone=true",)])
+def test_texts_that_come_again_have_the_bits_of_the_batch_they_were_in_first(
+    cache: tuple[str, ...], cli: Cli, start: Start, killed: Callable[..., None], tmp_path: Path
+) -> None:
+    texts = [{"text": f"{label} " * n, "label": label} for label in "abcdefghijkl" for n in range(1, 6)]
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(each) + "\n" for each in texts))
+    data = [f"--family.source={tmp_path / 'data.jsonl'}", "--family.split.fractions=[0.34, 0.33, 0.33]"]
+    _, *settings, _, _ = start(tmp_path)
+    settings = [word for word in settings if "mentions" not in str(word)]
+    words = ["train", "--family=NWayKShot", *data, *settings, *cache]
+    code, _, err = cli(*words, "--out", tmp_path / "whole")
+    assert code == 0, err
+    run = tmp_path / "stopped"
+    killed(4, *words, "--out", run)
+    killed(8, "train", "--resume", run)
+    assert cli("train", "--resume", run)[0] == 0
+    assert content_of(run) == content_of(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("damage", ["cut", "changed", "swapped"])
 def test_a_damaged_state_is_said_and_the_one_before_is_taken(
     damage: str, cli: Cli, start: Start, killed: Callable[..., None], tmp_path: Path
@@ -107,6 +142,41 @@ def test_a_damaged_state_is_said_and_the_one_before_is_taken(
     assert "going on after outer step 3" in err
     assert content_of(run) == content_of(tmp_path / "whole")
     assert not list(run.rglob("*.part"))
+
+
+def test_damaged_states_do_not_push_out_those_that_come_after(
+    cli: Cli, start: Start, killed: Callable[..., None], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    killed(10, *start(run, "--training.keep=3"))
+    first, *later = sorted((run / CHECKPOINTS).glob("step-*"))
+    for path in later:
+        path.write_bytes(b"spoilt")
+    killed(8, "train", "--resume", run)
+    steps = [path.name[:13] for path in sorted((run / CHECKPOINTS).glob("step-*"))]
+    assert steps == ["step-00000003", "step-00000006"]
+    assert first.exists()
+    for path in (run / CHECKPOINTS).glob("step-*"):
+        path.write_bytes(b"spoilt")
+    log = (run / "log.jsonl").read_bytes()
+    code, _, err = cli("train", "--resume", run)
+    assert code == 2
+    assert err.count("error: a saved state is damaged") == 0
+    assert "no saved state is as it was written" in err
+    assert (run / "log.jsonl").read_bytes() == log
+
+
+def test_a_state_that_the_disk_does_not_give_is_not_passed_over(
+    cli: Cli, start: Start, killed: Callable[..., None], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    killed(8, *start(run))
+    *_, last = sorted((run / CHECKPOINTS).glob("step-*"))
+    last.unlink()
+    last.mkdir()  # reading it is an error of the system
+    code, _, err = cli("train", "--resume", run)
+    assert code == 2
+    assert f"error: a saved state cannot be read\n  where:  {last}\n  got:    Is a directory" in err
 
 
 def test_killed_before_the_first_state_it_begins_again(

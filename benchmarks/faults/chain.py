@@ -16,6 +16,7 @@ from fewshot.errors import FewshotError
 
 LIVES = multiprocessing.get_context("forkserver")
 LIVES.set_forkserver_preload(["benchmarks.faults.victim", "fewshot.commands", "fewshot.models.encoder"])
+FINISHED = "the run is finished"
 MOMENTS = ("moment", "before", "torn")  # any moment; before a file is touched; when a part of it is written
 
 
@@ -83,17 +84,20 @@ def killed(
         place = str(generator.choice(MOMENTS))
         if place == "moment":
             seconds = generator.random() * target.seconds
-            code, _ = _lived(folder, "never", 0, _go_on(words, folder), seconds)
+            code, said = _lived(folder, "never", 0, _go_on(words, folder), seconds)
             where = f"after {seconds:.2f} s"
         else:
             number = int(generator.integers(1, target.places[place] + 1))
-            code, _ = _lived(folder, place, number, _go_on(words, folder))
+            code, said = _lived(folder, place, number, _go_on(words, folder))
             where = f"at {number}"
+        if code not in (0, -signal.SIGKILL) and FINISHED not in said:  # going on must not fail even once
+            chain.wrong = said[-2000:]
+            return chain
         if code != -signal.SIGKILL:
             break
         chain.kills.append(f"{place} {where}")
     code, said = _lived(folder, "never", 0, _go_on(words, folder))
-    if code and "the run is finished" not in said:
+    if code and FINISHED not in said:
         chain.wrong = said[-2000:]
         return chain
     try:

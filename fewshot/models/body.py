@@ -3,7 +3,7 @@
 import contextlib
 import inspect
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from fewshot.errors import InputError
 from fewshot.models.branches import folded, key_of, row_of, unfolded
 from fewshot.models.cache import StateCache
+from fewshot.models.firsts import batches_of
 from fewshot.models.inputs import Bucket, Packed, Part, TextInputs, Tokens, in_buckets, packed
 from fewshot.models.lora import LoraAdapter
 from fewshot.models.prefix import FrozenPrefix
@@ -194,10 +195,27 @@ class Body:
         ids = torch.split(part.ids[0, :tokens], lengths)
         types = [None] * len(ids) if part.types is None else torch.split(part.types[0, :tokens], lengths)
         sizes = part.packing.branches or [()] * len(ids)
-        rows = [row_of(*row) for row in zip(ids, types, sizes, strict=True)]
-        keys = [key_of(row) for row in rows]
-        states = self.cache.states(keys, partial(self._states, rows), self.device, self._about)
+        states = self._known([row_of(*row) for row in zip(ids, types, sizes, strict=True)])
         return torch.cat([*states, states[0][:1].expand(part.packing.filling, -1)])[None]
+
+    def _known(self, rows: Sequence[Tokens]) -> list[Tensor]:
+        """The frozen states of rows, each (L, W), from the cache where it has them."""
+        keys, fresh = [key_of(row) for row in rows], list[int]()
+
+        def compute(wanted: Sequence[int]) -> list[Tensor]:
+            fresh.extend(wanted)
+            return self._states(rows, wanted)
+
+        states = self.cache.states(keys, compute, self.device, self._about)
+        if not self.cache.alone and any(self.cache.keeps(keys[n]) for n in fresh):
+            self.cache.firsts.add([rows[n] for n in fresh])
+        return states
+
+    def compute_again(self, state: Mapping[str, Tensor]) -> None:
+        """Fills the cache as it was filled when `cache.firsts.state()` was taken."""
+        with torch.no_grad():
+            for batch in batches_of(state):
+                self._known(batch)
 
     def _states(self, rows: Sequence[Tokens], wanted: Sequence[int]) -> list[Tensor]:
         """What enters the first adapted block for some of the rows, each (L, H)."""

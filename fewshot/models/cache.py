@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fewshot.errors import InputError, require_at_least
+from fewshot.models.firsts import Firsts
 from fewshot.models.states import PrivateFile, SharedFile, Store
 
 
@@ -59,6 +60,7 @@ class StateCache:
         self._memory: dict[str, dict[bytes, Tensor]] = {}
         self._stores: dict[str, Store] = {}
         self.hits = self.misses = 0
+        self.firsts = Firsts()  # unless texts are computed alone
 
     def states(
         self,
@@ -93,6 +95,10 @@ class StateCache:
         if store and beyond:
             store.write(beyond)
         return [found[key] for key in keys]
+
+    def keeps(self, key: bytes) -> bool:
+        """Whether a text that was computed in this process is remembered, unless in a shared folder."""
+        return key in self._memory.get("", {}) or (self._folder is not None and not self.shared)
 
     def _store(self, rest: str) -> Store | None:
         """Where states lie on disk."""

@@ -43,6 +43,13 @@ class Learner(nn.Module, ABC):
         """The batch where the model can take it: on the device, with what is constant of it computed."""
         return batch
 
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What another process has to know beside the meta-parameters to go on with the same bits."""
+        return {}, {}
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Takes what `state` gave."""
+
     @abstractmethod
     def adapter(self) -> Mapping[str, nn.Parameter]:
         """The adapter's meta-parameters by name, without a task axis."""

@@ -97,6 +97,15 @@ class LoraLearner(Learner):
         """Keeps frozen states where another learner of the same backbone and layers keeps them."""
         self._body.share(other._body)
 
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Which texts that are remembered were computed together; how many rows are taken at once."""
+        return self._body.cache.firsts.state(), {"rows_at_once": self.rows_at_once}
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Takes what `state` gave; computes the frozen states of the texts again."""
+        self._body.compute_again(tensors)
+        self.rows_at_once = facts["rows_at_once"]
+
     def limit_rows(self, rows: int) -> bool:
         """Batches from here on come in parts of at most so many rows."""
         self.rows_at_once = rows

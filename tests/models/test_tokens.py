@@ -43,7 +43,9 @@ def test_a_text_alone_is_another_row_than_in_a_batch_of_pairs() -> None:
 
 
 def test_what_is_remembered_is_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "MOST", 2 * (tokens.BESIDE + 1 + 4))  # two texts of a letter and a token
+    monkeypatch.setattr(
+        tokens, "MOST", 2 * (tokens.BESIDE + sys.getsizeof("a") + 4)
+    )  # two texts of a letter and a token
     words = Words()
     reader = TextTokens(words, 9)
     for text in ("a", "b", "c", "b", "a"):
@@ -54,9 +56,10 @@ def test_what_is_remembered_is_bounded_and_the_oldest_goes_first(monkeypatch: py
     assert words.asked[-1] == ["0", "1", "2", "3", "4"]
 
 
-def test_a_text_takes_about_as_much_memory_as_is_counted(tiny_backbone: str) -> None:
+@pytest.mark.parametrize("word", ["word ", "词 ", "🙂 "])
+def test_a_text_takes_about_as_much_memory_as_is_counted(word: str, tiny_backbone: str) -> None:
     reader = TextTokens(AutoTokenizer.from_pretrained(tiny_backbone), 128)
-    texts = [(f"how many words has number {n} " + "word " * (n % 100), None) for n in range(2000)]
+    texts = [(f"how many words has number {n} " + word * (n % 100), None) for n in range(2000)]
     reader.rows(texts[:1])
     tracemalloc.start()
     try:
