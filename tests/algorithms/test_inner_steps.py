@@ -8,6 +8,7 @@ import torch
 from algorithms.regression import Regressor, linear_tasks, tasks_of
 from torch import Tensor, nn
 
+from fewshot.algorithms import maml
 from fewshot.algorithms.algorithm import Adapted
 from fewshot.algorithms.anil import ANIL
 from fewshot.algorithms.inner import Trace
@@ -148,6 +149,21 @@ def test_the_course_leads_from_before_to_adapted() -> None:
     for task in range(support.tasks):
         for ours, model in zip(scores, alone(learner, support, task, "sgd"), strict=True):
             assert learner.losses(ours, query)[task].item() == pytest.approx(model.loss(query, task).item())
+
+
+def test_adapting_takes_no_second_derivative(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the order of the training: a model that is only used needs none."""
+    learner, algorithm = made(order=2)
+    support, query = linear_tasks()
+
+    def refused(*given: object) -> Stack:
+        raise AssertionError("a step to be differentiated")
+
+    monkeypatch.setattr(maml, "flat_step", refused)
+    algorithm.adapt(learner, support)
+    list(algorithm.course(learner, support))
+    with pytest.raises(AssertionError, match="to be differentiated"):
+        algorithm.meta_step(learner, support, query)
 
 
 def test_what_does_not_adapt_has_a_course_of_one() -> None:
