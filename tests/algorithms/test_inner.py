@@ -9,6 +9,7 @@ from conftest import attribute_episodes
 from torch import Tensor, nn
 
 from fewshot.algorithms.algorithm import ready
+from fewshot.algorithms.anil import ANIL
 from fewshot.algorithms.inner import SupportLoss, Trace, adam, moments
 from fewshot.models.batch import TaskBatch
 from fewshot.models.lstm import LstmEncoder
@@ -166,6 +167,17 @@ def test_features_that_stay_the_same_are_computed_once(
     if calls == 1:
         assert learner.calls == [not first_order]
     assert torch.allclose(found, learner.losses(learner.logits(start, support), support))
+
+
+@pytest.mark.parametrize("first_order", [True, False])
+def test_features_of_a_first_order_path_have_no_graph(first_order: bool) -> None:
+    learner, algorithm = Counted(), ANIL(inner_steps=3)
+    algorithm.prepare(learner)
+    support, _ = ready(learner, attribute_episodes(2, way=2))
+    start = learner.start(support)
+    learner.calls.clear()
+    list(algorithm.path(learner, start, support, first_order))
+    assert learner.calls == [not first_order]
 
 
 def test_each_task_has_a_loss_of_its_own() -> None:

@@ -1,6 +1,7 @@
 """MAML's inner steps on small regressions, against gradient descent and torch's Adam task by task."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from fewshot.algorithms.algorithm import Adapted
 from fewshot.algorithms.anil import ANIL
 from fewshot.algorithms.inner import Trace
 from fewshot.algorithms.maml import MAML, key, tensor
+from fewshot.algorithms.mamlplusplus import MAMLPlusPlus
 from fewshot.errors import InputError
 from fewshot.models.batch import TaskBatch
 from fewshot.models.lstm import LstmEncoder
@@ -120,6 +122,21 @@ def test_learned_rates_have_a_gradient_in_either_order(kind: str, order: int) ->
     step = algorithm.meta_step(learner, support, query)
     gradients = torch.autograd.grad(step.losses.sum(), list(algorithm.log_rates.values()))
     assert all(bool(gradient != 0) for gradient in gradients)
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("first_order", [True, False])
+def test_every_step_has_its_own_rate_where_they_are_learned_so(kind: Any, first_order: bool) -> None:
+    """Only the second of three steps has a rate that is more than nothing."""
+    learner = Regressor(4, 1).double()
+    algorithm = MAMLPlusPlus(inner_steps=3, inner_lr=RATE, inner_optimiser=kind)
+    algorithm.prepare(learner)
+    with torch.no_grad():
+        algorithm.log_rates["w0"].copy_(torch.tensor([-torch.inf, math.log(RATE), -torch.inf]))
+    support, _ = linear_tasks()
+    path = [stack["w0"] for stack in algorithm.path(learner, learner.start(support), support, first_order)]
+    changed = [not torch.equal(one, next_) for one, next_ in pairwise(path)]
+    assert changed == [False, True, False]
 
 
 @pytest.mark.parametrize("order", [1, 2])

@@ -131,6 +131,21 @@ def test_the_calibration_error_is_that_of_its_definition() -> None:
         assert ours[task] == pytest.approx(error, abs=1e-12)
 
 
+def test_the_calibration_error_is_that_of_each_moment() -> None:
+    answers = CASES["several moments"]
+    found = scores(answers)["ece"]
+    for moment in range(3):
+        chosen = {name: each[moment : moment + 1] for name, each in moments_of(answers).items()}
+        alone = Answers(**{**answers.arrays(), **chosen, "steps": answers.steps[:1]})
+        assert found[moment] == pytest.approx(scores(alone)["ece"][0])
+    assert len(set(found[:, 0])) == 3
+
+
+def moments_of(answers: Answers) -> dict[str, np.ndarray]:
+    """What there is of each moment."""
+    return {name: answers.arrays()[name] for name in ("predicted", "confidence", "log_right")}
+
+
 def test_what_a_model_that_diverged_answers_has_scores() -> None:
     answers = CASES["even"]
     broken = Answers(**{**answers.arrays(), "confidence": np.full_like(answers.confidence, np.nan)})
