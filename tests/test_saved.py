@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fewshot.errors import InputError
-from fewshot.saved import State, States
+from fewshot.saved import State, States, _read
 
 TENSORS = {"weight": torch.arange(6.0).view(2, 3)}
 
@@ -220,8 +220,6 @@ def test_a_state_of_wrong_content_is_no_input(tmp_path: Path) -> None:
 
 def test_the_reason_is_kept(tmp_path: Path) -> None:
     path = placed(tmp_path, "00000004", b"no tensors at all")
-    from fewshot.saved import _read
-
     with pytest.raises(InputError) as error:
         _read(path)
     assert isinstance(error.value.__cause__, safetensors.SafetensorError)
