@@ -39,11 +39,11 @@ def restore(parameters: dict[str, nn.Parameter], values: dict[str, Tensor], wher
     wanted = {name: tuple(value.shape) for name, value in parameters.items()}
     found = {name: tuple(value.shape) for name, value in values.items()}
     if wanted != found:
-        different = sorted(name for name, _ in wanted.items() ^ found.items())
+        different = sorted({name for name, _ in wanted.items() ^ found.items()})
         raise InputError(
             OTHER,
             where=where,
-            got=f"{len(different)} names or shapes that differ: {listing(dict.fromkeys(different))}",
+            got=f"{len(different)} names or shapes that differ: {listing(different)}",
             needed="the model and the algorithm of the run that wrote them",
         )
     with torch.no_grad():

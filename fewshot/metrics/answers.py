@@ -78,7 +78,8 @@ class Answers:
         for name in names[4:]:
             if arrays[name].shape != (moments, rows):
                 raise ValueError(f"{name} has the shape {arrays[name].shape}, not {(moments, rows)}")
-        if len(found.label) != rows or not moments or (rows and not 0 <= found.task.max() < found.tasks):
+        placed = not rows or 0 <= found.task.min() <= found.task.max() < found.tasks
+        if len(found.label) != rows or not moments or not placed:
             raise ValueError("the rows do not fit the tasks")
         return found
 

@@ -32,8 +32,7 @@ def calibration(answers: Answers, moment: int = -1) -> dict[str, Any]:
     """`ece` of the queries of all tasks together, and `bins`: what stands in each that is not empty."""
     bins, sure = _binned(answers, moment)
     queries, right, confidence = (
-        np.bincount(bins, weights=values, minlength=BINS)
-        for values in (np.ones(len(sure)), answers.right[moment], sure)
+        np.bincount(bins, weights=values) for values in (np.ones(len(sure)), answers.right[moment], sure)
     )
     found = [
         {

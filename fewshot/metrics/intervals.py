@@ -22,7 +22,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float, float]:
 
 def set_means(values: Sequence[float], repeats: int) -> list[float]:
     """The mean of every `repeats` values in a row: draws from the same classes are not independent."""
-    return [float(mean) for mean in np.asarray(values, dtype=float).reshape(-1, repeats).mean(1)]
+    return [float(mean) for mean in np.asarray(values).reshape(-1, repeats).mean(1)]
 
 
 def over_tasks(

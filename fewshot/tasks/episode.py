@@ -58,7 +58,10 @@ class Episode:
         if inside:
             return f"the queries from outside have the labels {listing(sorted(inside))}"
         both = set(self.support + self.augmented) & set(self.query)
-        return f"{len(both)} examples are in support and query: {next(iter(both)).text!r}" if both else None
+        if not both:
+            return None
+        first = next(example for example in self.query if example in both)  # a set has no order of its own
+        return f"{len(both)} examples are in support and query: {first.text!r}"
 
     @property
     def way(self) -> int:

@@ -1,5 +1,3 @@
-import math
-
 import pytest
 import torch
 from algorithms.oracle import meta_gradients
@@ -114,17 +112,3 @@ def test_second_order_refuses_sdpa(make_learner: LearnerMaker) -> None:
         "  needed: 'eager' or 'auto' with algorithm.order 2\n"
         "  do:     set model.compute.attention to auto, or algorithm.order to 1"
     )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"order": 3}, "unknown order"),
-        ({"inner_steps": -1}, "negative number of steps"),
-        ({"inner_lr": 0.0}, "the inner rate is not positive"),
-        ({"inner_lr": math.nan}, "the inner rate is not positive"),
-    ],
-)
-def test_impossible_arguments_are_refused(arguments: dict[str, float], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        MAML(**arguments)  # type: ignore[arg-type]

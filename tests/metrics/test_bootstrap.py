@@ -2,6 +2,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from fewshot.metrics.bootstrap import bootstrap_interval
 from fewshot.metrics.intervals import mean_interval
@@ -48,3 +49,18 @@ def test_six_hundred_tasks_take_milliseconds() -> None:
     started = time.process_time()
     bootstrap_interval(values, 0)
     assert time.process_time() - started < 0.3  # 0.02 s where this was written
+
+
+def test_one_task_has_its_value_and_two_have_an_interval() -> None:
+    assert bootstrap_interval([0.25], 0) == (0.25, 0.25)
+    assert bootstrap_interval([0.25, 0.75], 0) == (0.25, 0.75)  # a quarter of the draws are one task twice
+
+
+def test_it_is_scipys_percentile_interval_of_two_thousand_draws() -> None:
+    values = np.random.default_rng(0).beta(8, 2, 20)
+    theirs = stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=2000, rng=np.random.default_rng(7)
+    ).confidence_interval
+    found = bootstrap_interval(values.tolist(), 7)
+    assert found == pytest.approx((theirs.low, theirs.high))
+    assert {type(end) for end in found} == {float}

@@ -12,7 +12,9 @@ from fewshot.metrics.generation import (
     GENERATION,
     exact_match,
     generation_scores,
+    mean_overlap,
     normalised,
+    overlap,
     token_f1,
 )
 
@@ -106,5 +108,47 @@ def test_an_empty_output_is_scored() -> None:
     ("outputs", "references"), [([], []), (["a"], []), (["a"], [[]]), (["a"], [["a"], ["b"]])]
 )
 def test_what_cannot_be_scored_is_refused(outputs: list[str], references: list[list[str]]) -> None:
-    with pytest.raises(InputError, match="outputs cannot be scored without references"):
+    with pytest.raises(InputError) as error:
         generation_scores(outputs, references)
+    empty = "" if all(references) else ", an empty one among them"
+    assert str(error.value) == (
+        "outputs cannot be scored without references\n"
+        f"  where:  {'output 0' if empty else 'generation_scores'}\n"
+        f"  got:    {len(outputs)} outputs, {len(references)} lists of references{empty}\n"
+        "  needed: at least one output, and at least one reference for each"
+    )
+
+
+def test_bleu_of_short_outputs_counts_the_words_that_they_have() -> None:
+    found = generation_scores(["rain fell", "cat"], [["rain fell"], ["dog"]])
+    # two of three words, one of one pair: no trigrams, so the mean is over two orders
+    assert found.bleu == pytest.approx((2 / 3) ** 0.5)
+
+
+def test_bleu_and_chrf_count_over_all_outputs_together() -> None:
+    outputs, references = sentences(3, 6), [[each] for each in sentences(4, 6)]
+    found = generation_scores(outputs, references)
+    each = [generation_scores([ours], [theirs]) for ours, theirs in zip(outputs, references, strict=True)]
+    assert found.rouge1 == pytest.approx(np.mean([one.rouge1 for one in each]))
+    assert found.token_f1 == pytest.approx(np.mean([one.token_f1 for one in each]))
+    assert found.chrf != pytest.approx(np.mean([one.chrf for one in each]))
+
+
+def test_overlap_by_hand() -> None:
+    found = overlap("the cat sat sat", "a cat on sat mat rain")
+    assert found == pytest.approx((2 / 3, 2 / 5, 2 * 2 / 8))
+    assert found == (found.precision, found.recall, found.f1)
+    assert overlap("", "a") == (1, 1, 1)
+    assert overlap("cat", "") == overlap("", "cat") == (0, 0, 0)
+
+
+def test_the_mean_overlap_is_over_outputs() -> None:
+    found = mean_overlap(["cat sat", "rain"], ["cat", "snow"])
+    assert found == pytest.approx((0.25, 0.5, 1 / 3))
+    assert {type(value) for value in found} == {float}
+    with pytest.raises(ValueError, match="zip"):
+        mean_overlap(["cat"], [])
+
+
+def test_normalised_by_hand() -> None:
+    assert normalised("  An  apple,\tTHE theatre: a-b\nand a c!  ") == "apple theatre ab and c"

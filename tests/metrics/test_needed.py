@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 from scipy import stats
@@ -20,8 +21,21 @@ def test_without_spread_two_are_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("std", "half_width"), [(0.1, 0.0), (0.1, -1.0), (-0.1, 0.1), (math.nan, 0.1), (0.1, math.nan)]
+    ("std", "half_width"),
+    [(0.1, 0.0), (0.1, -1.0), (-0.1, 0.1), (math.inf, 0.1), (math.nan, 0.1), (0.1, math.nan)],
 )
 def test_what_has_no_answer_is_refused(std: float, half_width: float) -> None:
-    with pytest.raises(ValueError, match="no number of episodes"):
+    said = re.escape(f"no number of episodes gives +- {half_width} at a deviation of {std}")
+    with pytest.raises(ValueError, match=f"^{said}$"):
         episodes_needed(std, half_width)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 8, 9, 100])
+def test_a_width_that_is_just_reached_is_enough(count: int) -> None:
+    width = float(stats.t.ppf(0.975, count - 1)) * 1.0 / math.sqrt(count)
+    assert episodes_needed(1.0, width) == count
+    assert episodes_needed(1.0, width * (1 - 1e-9)) == count + 1
+
+
+def test_more_than_anyone_draws_are_not_counted_further() -> None:
+    assert 10**9 <= episodes_needed(1.0, 1e-9) <= 2 * 10**9

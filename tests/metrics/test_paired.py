@@ -35,6 +35,34 @@ def test_a_clear_difference_is_never_surer_than_the_draws_allow() -> None:
     assert paired([0.9] * 50, [0.1] * 50, seed=0)["p"] == pytest.approx(2 / 10_000)
 
 
+def test_two_tasks_that_differ_are_tested() -> None:
+    """Of four ways to turn the signs two are as extreme."""
+    assert paired([0.3, 0.2, 0.5], [0.0, 0.0, 0.5], seed=0)["p"] == 0.5
+    assert paired([1.3, 1.2], [0.3, 0.2], seed=0)["p"] == 0.5
+
+
+def test_fourteen_tasks_are_drawn_thirteen_are_counted() -> None:
+    """2^13 ways are fewer than 9,999 draws, 2^14 are more."""
+    counted, drawn = ({paired([0.1] * n, [0.0] * n, seed)["p"] for seed in range(3)} for n in (13, 14))
+    assert counted == {2 / 2**13}
+    assert drawn <= {2 * n / 10_000 for n in range(1, 12)}
+    assert 2 / 2**14 not in drawn
+
+
+def test_ties_decide_nothing() -> None:
+    ours, ties = np.random.default_rng(0).normal(0.4, 1, 8).tolist(), [0.5] * 5
+    with_ties, without = paired(ours + ties, [0.0] * 8 + ties, seed=0), paired(ours, [0.0] * 8, seed=0)
+    assert with_ties["p"] == without["p"]
+
+
+def test_another_seed_draws_other_signs() -> None:
+    ours = np.random.default_rng(1).normal(0.1, 1, 40).tolist()
+    first, again, other = (paired(ours, [0.0] * 40, seed)["p"] for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+    assert other == pytest.approx(first, abs=0.03)
+
+
 @pytest.mark.parametrize("difference", [[0.0, 0.0, 0.0], [0.3], [0.3, 0.0, 0.0]])
 def test_without_two_tasks_that_differ_nothing_is_known(difference: list[float]) -> None:
     assert paired(difference, [0.0] * len(difference), seed=0)["p"] == 1
@@ -65,3 +93,11 @@ def test_each_score_is_corrected_over_the_methods() -> None:
     assert [found[name]["f1"]["p_holm"] for name in rows] == pytest.approx([0.02, 0.2])
     assert [found[name]["recall"]["p_holm"] for name in rows] == pytest.approx([0.5, 0.2])
     assert corrected({}) == {}
+    assert found["one"]["f1"] == {"p": 0.01, "p_holm": pytest.approx(0.02)}
+    assert "p_holm" not in rows["one"]["f1"]
+
+
+def test_holm_never_turns_the_order() -> None:
+    """0.02 times 3, then 0.021 times 2 would be less than what is before it."""
+    assert holm([0.5, 0.021, 0.02]) == pytest.approx([0.5, 0.06, 0.06])
+    assert holm([0.5]) == [0.5]

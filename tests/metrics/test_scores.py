@@ -131,6 +131,21 @@ def test_the_calibration_error_is_that_of_its_definition() -> None:
         assert ours[task] == pytest.approx(error, abs=1e-12)
 
 
+def test_the_calibration_error_is_that_of_each_moment() -> None:
+    answers = CASES["several moments"]
+    found = scores(answers)["ece"]
+    for moment in range(3):
+        chosen = {name: each[moment : moment + 1] for name, each in moments_of(answers).items()}
+        alone = Answers(**{**answers.arrays(), **chosen, "steps": answers.steps[:1]})
+        assert found[moment] == pytest.approx(scores(alone)["ece"][0])
+    assert len(set(found[:, 0])) == 3
+
+
+def moments_of(answers: Answers) -> dict[str, np.ndarray]:
+    """What there is of each moment."""
+    return {name: answers.arrays()[name] for name in ("predicted", "confidence", "log_right")}
+
+
 def test_what_a_model_that_diverged_answers_has_scores() -> None:
     answers = CASES["even"]
     broken = Answers(**{**answers.arrays(), "confidence": np.full_like(answers.confidence, np.nan)})
@@ -149,8 +164,25 @@ def test_tasks_joined_are_tasks_alone() -> None:
 
 
 def test_other_moments_are_not_joined() -> None:
-    with pytest.raises(ValueError, match="different moments"):
-        joined([CASES["even"], CASES["several moments"]])
+    said = "^answers at different moments of the inner loop cannot stand together$"
+    even, several = CASES["even"], CASES["several moments"]
+    for parts in ([even, several], [several, even], []):
+        with pytest.raises(ValueError, match=said):
+            joined(parts)
+
+
+def test_one_set_of_tasks_joined_is_itself() -> None:
+    answers = CASES["even"]
+    found = joined([answers]).arrays()
+    assert all(np.array_equal(found[name], each) for name, each in answers.arrays().items())
+
+
+def test_the_answers_of_a_task_are_numbered_from_0() -> None:
+    first, second = random_answers(4, [3, 5], [9, 25], moments=3).by_task()
+    assert (first.ways.tolist(), second.ways.tolist()) == ([3], [5])
+    assert second.task.tolist() == [0] * 25
+    assert second.task.dtype == np.int64
+    assert (second.predicted.shape, first.tasks) == ((3, 25), 1)
 
 
 def test_arrays_that_do_not_fit_are_refused() -> None:
@@ -159,8 +191,34 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         Answers.of_arrays({name: each for name, each in arrays.items() if name != "label"})
     with pytest.raises(ValueError, match=r"predicted has the shape \(1, 3\), not \(1, 150\)"):
         Answers.of_arrays(arrays | {"predicted": np.zeros((1, 3), dtype=np.int64)})
-    with pytest.raises(ValueError, match="do not fit the tasks"):
-        Answers.of_arrays(arrays | {"ways": np.array([5, 5])})
+    with pytest.raises(ValueError, match=r"log_right has the shape \(0,\), not \(1, 150\)"):
+        Answers.of_arrays(arrays | {"log_right": np.zeros(0)})
+
+
+def test_rows_that_do_not_fit_the_tasks_are_refused() -> None:
+    answers = random_answers(0, [2, 2], [3, 3])
+    arrays = answers.arrays()
+    nothing = {name: arrays[name][:0] for name in ("predicted", "confidence", "log_right")}
+    for wrong in (
+        {"ways": np.array([2])},
+        {"task": np.full(6, 2)},
+        {"task": np.array([-1, 0, 0, 1, 1, 1])},
+        {"label": np.zeros(5, dtype=np.int64)},
+        {"steps": np.zeros(0, dtype=np.int64)} | nothing,
+    ):
+        with pytest.raises(ValueError, match=r"^the rows do not fit the tasks$"):
+            Answers.of_arrays(arrays | wrong)
+
+
+@pytest.mark.parametrize("task", [[0] * 6, [0, 1, 1, 1, 1, 1]])
+def test_arrays_that_fit_are_taken(task: list[int]) -> None:
+    arrays = random_answers(0, [2, 2], [3, 3]).arrays() | {"task": np.array(task)}
+    assert all(np.array_equal(a, arrays[name]) for name, a in Answers.of_arrays(arrays).arrays().items())
+
+
+def test_no_rows_fit_any_tasks() -> None:
+    empty = random_answers(0, [2, 2], [0, 0]).arrays()
+    assert Answers.of_arrays(empty).tasks == 2
 
 
 def test_ten_thousand_tasks_take_less_than_a_second() -> None:

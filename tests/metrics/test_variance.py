@@ -64,3 +64,36 @@ def test_no_spread_at_all_is_all_zero() -> None:
 def test_where_it_cannot_be_told(sets: list[int], queries: int) -> None:
     accuracy = np.random.default_rng(0).random(len(sets))
     assert variance_split(accuracy, np.full(len(sets), queries), sets) is None
+
+
+def test_the_chance_of_the_queries_by_hand() -> None:
+    """Two sets of eleven draws, four queries each: accuracy (1 - accuracy) / 3 on average."""
+    accuracy = np.array([0.5, 0.75] * 11)
+    split = variance_split(accuracy, np.full(22, 4), ["a"] * 11 + ["b"] * 11)
+    assert split is not None
+    assert (split.sets, split.repeats) == (2, 11)
+    chance = (0.25 + 0.1875) / 2 / 3
+    within = _components(accuracy, np.array([0] * 11 + [1] * 11))[1]
+    assert within < chance
+    assert (split.queries, split.support) == (within, 0)
+    wide = variance_split(np.array([0.25, 0.75] * 11), np.full(22, 20), ["a"] * 11 + ["b"] * 11)
+    assert wide is not None
+    assert wide.queries == pytest.approx(0.1875 / 19)
+
+
+@pytest.mark.parametrize(("draws", "told"), [(10, False), (11, True), (12, True)])
+def test_twenty_further_draws_are_enough(draws: int, told: bool) -> None:
+    accuracy = np.random.default_rng(0).random(2 * draws)
+    found = variance_split(accuracy, np.full(2 * draws, 2), ["a", "b"] * draws)
+    assert (found is not None) is told
+
+
+def test_groups_of_unequal_size_by_hand() -> None:
+    """Sizes 1, 2, 3; the mean square within is (0.5 + 2) / 3, the mean is 4."""
+    values = np.array([7.0, 1.0, 2.0, 3.0, 5.0, 6.0])
+    within = (0.5 + (25 + 1 + 16) / 9) / 3
+    square = (9 + 2 * 2.5**2 + 3 * (2 / 3) ** 2) / 2
+    size = (6 - 14 / 6) / 2
+    assert _components(values, np.array([0, 1, 1, 2, 2, 2])) == pytest.approx(
+        ((square - within) / size, within)
+    )
