@@ -4,9 +4,14 @@ import difflib
 import re
 from collections.abc import Iterable
 
-LONGEST = 600  # characters of a part of a message
+LONGEST = 600  # characters of a line of a message
+MOST = 30  # lines of a part of a message
 # what would steer a terminal, turn the direction of a line or break an encoding; it may come from a file
 UNSHOWABLE = re.compile("[\0-\b\v-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Whole(str):
+    """What a message says in full, however long it is: another message, or a command to copy."""
 
 
 class FewshotError(Exception):
@@ -24,7 +29,7 @@ class FewshotError(Exception):
         fix: object = None,
     ) -> None:
         parts = {"where": where, "got": got, "needed": needed, "do": fix}
-        said = {name: shown(str(text)) for name, text in parts.items() if text is not None}
+        said = {name: shown(text) for name, text in parts.items() if text is not None}
         lines = [shown(what)] + [f"  {name + ':':<8}{text}" for name, text in said.items()]
         super().__init__("\n".join(lines))
 
@@ -89,9 +94,21 @@ def listing(words: Iterable[object], limit: int = 8) -> str:
     return ", ".join(items[:limit]) + more
 
 
-def shown(text: str) -> str:
-    """What a message says of any text: control characters written out, the middle of a long one left out."""
-    text = UNSHOWABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+def shown(text: object) -> str:
+    """What a message says of anything: no control characters, no long lines, not too many of them.
+
+    Control characters are written out, the middle of a long line is left out, lines after many are counted;
+    of what is `Whole` nothing is left out.
+    """
+    written = UNSHOWABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
+    if isinstance(text, Whole):
+        return written
+    lines = written.split("\n")
+    more = [f"          and {len(lines) - MOST:,} more lines"] if len(lines) > MOST else []
+    return "\n".join([*map(_line, lines[:MOST]), *more])
+
+
+def _line(text: str) -> str:
     if len(text) <= LONGEST:
         return text
     start, end = LONGEST * 2 // 3, LONGEST // 3

@@ -10,11 +10,13 @@ from fewshot.average import Average
 from fewshot.best import Best, Validated
 from fewshot.checkpoint import restore, save_tensors, snapshot
 from fewshot.engine import Engine
+from fewshot.errors import Whole
 from fewshot.log import Log, said_of
 from fewshot.loop import OuterLoop
 from fewshot.outer import Training, Validation
 from fewshot.processes import Processes
 from fewshot.progress import Progress
+from fewshot.run import resuming
 from fewshot.saved import State, Stateful, States
 from fewshot.stopping import ECHO, StoppedError, Stopping
 from fewshot.tasks.family import TaskFamily
@@ -175,5 +177,5 @@ def stopped(asked: signal.Signals, when: str, folder: Path) -> StoppedError:
         asked,
         where=folder,
         got=f"{asked.name} {when}",
-        fix=f"to go on: fewshot train --resume {folder}; from Python, Trainer(..., resume=True)",
+        fix=Whole(f"to go on: {resuming(folder)}; from Python, Trainer(..., resume=True)"),
     )

@@ -1,6 +1,7 @@
 """The run directory: what training leaves behind, file by file."""
 
 import json
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import yaml
 
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.checkpoint import save_meta, save_tensors
-from fewshot.errors import InputError
+from fewshot.errors import InputError, Whole
 from fewshot.evaluation import Evaluation, TaskResult
 from fewshot.files import append_line, whole, write_csv, write_json, write_text
 from fewshot.models.learner import Learner
@@ -53,9 +54,16 @@ def check_free(path: Path) -> None:
             "the output exists already",
             where=path,
             needed="a name that is free",
-            fix="choose another name, or add --overwrite to replace it"
-            + (f"; or go on with it: fewshot train --resume {path}" if is_unfinished(path) else ""),
+            fix=Whole(
+                "choose another name, or add --overwrite to replace it"
+                + (f"; or go on with it: {resuming(path)}" if is_unfinished(path) else "")
+            ),
         )
+
+
+def resuming(path: Path) -> str:
+    """The command that goes on with a training, for a shell."""
+    return shlex.join(["fewshot", "train", "--resume", str(path)])
 
 
 def is_unfinished(path: Path) -> bool:

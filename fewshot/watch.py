@@ -2,7 +2,8 @@
 
 A process that waits for another one cannot notice by itself that it will wait for ever, and how long a step
 may rightly take nobody knows. So every process beats, a thread beside the work; the first one listens to all,
-the others to the first.
+the others to the first. The store they beat in may itself neither answer nor close: a second thread touches
+nothing and counts how long the first one has waited.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 import torch.distributed as dist
 
-from fewshot.errors import FewshotError, SaidError, first_line
+from fewshot.errors import FewshotError, SaidError, Whole, first_line
 
 EVERY = 2.0  # seconds between two beats
 SILENCE = 40.0  # seconds without one, after which a process is taken for dead
@@ -41,12 +42,16 @@ class Watch:
     def __init__(self, connect: Callable[[], dist.Store], rank: int, size: int) -> None:
         self._rank, self._size = rank, size
         self._said, self._heard = connect(), connect()  # of this thread and of the other
-        self._stopped = threading.Event()
+        self._stopped, self._left = threading.Event(), threading.Event()
+        self._waits, self._reason = 0, ""  # beats since the store was reached, and what it said instead
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._listen, name="fewshot-watch", daemon=True)
+        self._clock = threading.Thread(target=self._count, name="fewshot-clock", daemon=True)
 
     def start(self) -> None:
         """From here on."""
         self._thread.start()
+        self._clock.start()
 
     def stop(self) -> None:
         """This process has no more to do with the others."""
@@ -55,9 +60,11 @@ class Watch:
             self._thread.join(2 * EVERY)
             with contextlib.suppress(RuntimeError):  # who holds the store may be gone
                 self._said.set(f"left/{self._rank}", "")
+        self._left.set()
 
     def failed(self, error: BaseException) -> FewshotError:
         """Tells the others that this process has failed, if it was not their failure; gives what to raise."""
+        self._failure = error
         with contextlib.suppress(RuntimeError):  # who holds the store may be gone
             if isinstance(error, LostError):
                 return self._of_another(error)
@@ -93,7 +100,6 @@ class Watch:
     def _listen(self) -> None:
         beats: dict[int, tuple[int, float]] = {}  # the last of each process, and when it was heard
         watched = range(1, self._size) if self._rank == 0 else range(1)
-        reached = time.monotonic()
         while not self._stopped.wait(EVERY):
             try:
                 self._heard.add(f"beat/{self._rank}", 1)
@@ -102,10 +108,22 @@ class Watch:
                         _end(_ended(self._heard))
                     return
                 self._accuse(self._silent(watched, beats))
-                reached = time.monotonic()
+                self._waits, self._reason = 0, ""
             except RuntimeError as error:
-                if time.monotonic() - reached > SILENCE and not self._stopped.is_set():
-                    _end(LostError("the first process does not answer any more", got=first_line(error)))
+                self._reason = first_line(error)
+
+    def _count(self) -> None:
+        """Counts waits, not seconds: those in which this process was itself suspended are no silence."""
+        while not self._left.wait(EVERY):
+            self._waits += 1
+            if self._waits * EVERY > SILENCE:
+                return _end(self._unheard())
+
+    def _unheard(self) -> FewshotError:
+        """What is said where nothing can be asked of the others: what went wrong here, if anything did."""
+        if self._failure:
+            return _error(self._rank, self._size, self._failure)
+        return LostError("the first process does not answer any more", got=self._reason or None)
 
     def _silent(self, watched: Sequence[int], beats: dict[int, tuple[int, float]]) -> int | None:
         """A process that began to beat, and has neither beaten for long nor left."""
@@ -130,7 +148,9 @@ def _ended(store: dist.Store) -> FewshotError:
     rank, text, code = json.loads(store.get(FAILED).decode())
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return SaidError(code)
-    error = FewshotError(f"stopped, since rank {rank} has failed", got=text.replace("\n", "\n          "))
+    error = FewshotError(
+        f"stopped, since rank {rank} has failed", got=Whole(text.replace("\n", "\n          "))
+    )
     error.exit_code = code
     return error
 
@@ -145,7 +165,8 @@ def _end(error: FewshotError) -> None:
 def _error(rank: int, size: int, error: BaseException) -> FewshotError:
     """With the rank."""
     known = isinstance(error, FewshotError)
-    text = str(error) if known else f"{type(error).__name__}: {error}"
-    said = FewshotError(f"rank {rank} of {size}: {text}", fix=None if known else "add --debug to see where")
+    text = f"rank {rank} of {size}: " + (str(error) if known else f"{type(error).__name__}: {error}")
+    fix = None if known else "add --debug to see where"
+    said = FewshotError(Whole(text) if known else text, fix=fix)
     said.exit_code = error.exit_code if isinstance(error, FewshotError) else 1
     return said

@@ -59,12 +59,17 @@ def torch_globals() -> dict[str, object]:
     }
 
 
-@pytest.fixture(autouse=True)
-def torch_stays_as_it_is() -> Iterator[None]:
-    """Fails a test that leaves something of torch changed for those behind it."""
+def unchanged() -> Iterator[None]:
+    """Around a test: fails where it left something of torch changed."""
     before = torch_globals()
     yield
     assert torch_globals() == before
+
+
+@pytest.fixture(autouse=True)
+def torch_stays_as_it_is() -> Iterator[None]:
+    """Fails a test that leaves something of torch changed for those behind it."""
+    yield from unchanged()
 
 
 @pytest.fixture(autouse=True)

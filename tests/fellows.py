@@ -1,12 +1,18 @@
-"""Processes that are threads of one: the same shares and sums, without a network."""
+"""Processes that are threads of one, without a network, and some that are processes, without torchrun."""
 
+import os
+import socket
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from benchmarks.faults.chain import LIVES
+from benchmarks.faults.victim import live
+from fewshot.models import rates
 from fewshot.processes import Processes
 
 T = TypeVar("T")
@@ -65,3 +71,42 @@ def in_all(size: int, make: Callable[[], M], work: Callable[[Processes, M], T]) 
     if first:
         raise first[0]
     return [found[rank] for rank in range(size)]
+
+
+def environment(rank: int, size: int = 2) -> dict[str, str]:
+    """As torchrun and accelerate launch make it for one of some processes."""
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        port = found.getsockname()[1]
+    place = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)} | of_rank(rank)
+    return place | {"WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size)}
+
+
+def of_rank(rank: int) -> dict[str, str]:
+    """What of an environment is one process's own."""
+    return {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+
+
+def forked(size: int, words: Sequence[str], scratch: Path) -> list[tuple[int | None, str]]:
+    """A command in so many processes, forked from one that has imported everything: exit codes and output."""
+    place, said = environment(0, size), [scratch / f"{rank}.said" for rank in range(size)]
+    every = [
+        LIVES.Process(target=_joined, args=(place | of_rank(rank), scratch, list(words), said[rank]))
+        for rank in range(size)
+    ]
+    for process in every:
+        process.start()
+    try:
+        for process in every:
+            process.join(240)
+    finally:
+        for process in every:
+            process.kill()
+            process.join()
+    return [(each.exitcode, file.read_text()) for each, file in zip(every, said, strict=True)]
+
+
+def _joined(place: dict[str, str], scratch: Path, words: Sequence[str], said: Path) -> None:
+    os.environ.update(place | {"CUDA_VISIBLE_DEVICES": ""})
+    rates.SQUARES["cpu"] = (64,)  # seconds are measured otherwise, for a share in the log
+    live(scratch, "never", 0, words, said)

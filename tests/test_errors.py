@@ -2,7 +2,7 @@
 
 import pytest
 
-from fewshot.errors import LONGEST, InputError, shown
+from fewshot.errors import LONGEST, MOST, InputError, Whole, shown
 
 
 def test_a_message_has_its_parts_in_order() -> None:
@@ -33,9 +33,34 @@ def test_what_would_steer_a_terminal_is_written_out(text: str, said: str) -> Non
     message.encode("utf-8")
 
 
-def test_a_long_text_loses_its_middle() -> None:
+def test_a_long_line_loses_its_middle() -> None:
     said = shown("a" * LONGEST + "b" * LONGEST)
     start, middle, end = said.split(" ... ")
     assert (start, end) == ("a" * (LONGEST * 2 // 3), "b" * (LONGEST // 3))
     assert middle == "600 more characters"
     assert shown("a" * LONGEST) == "a" * LONGEST
+
+
+def test_every_line_has_a_limit_of_its_own() -> None:
+    lines = [letter * LONGEST for letter in "abcdefghijkl"]
+    assert shown("\n".join(lines)) == "\n".join(lines)
+    said = shown("\n".join([*lines, "x" * (LONGEST + 1)])).split("\n")
+    assert said[:-1] == lines
+    assert said[-1].split(" ... ")[1] == "1 more characters"
+
+
+def test_lines_after_many_are_counted() -> None:
+    lines = [f"line {number}" for number in range(MOST)]
+    assert shown("\n".join(lines)) == "\n".join(lines)
+    assert shown("\n".join([*lines, *lines, "last"])).split("\n") == [
+        *lines,
+        f"          and {MOST + 1} more lines",
+    ]
+
+
+def test_what_is_whole_loses_nothing_but_what_steers_a_terminal() -> None:
+    path = "/".join(["a folder"] * LONGEST)
+    error = InputError("it exists", got=path, fix=Whole(f"fewshot train --resume '{path}'\x1b"))
+    assert str(error).endswith(f"\n  do:     fewshot train --resume '{path}'\\x1b")
+    assert "more characters" in str(error)  # got is no command
+    assert str(InputError(Whole(error))) == str(error)

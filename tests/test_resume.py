@@ -199,9 +199,9 @@ def test_what_cannot_go_on(cli: Cli, start: Start, killed: Callable[..., None], 
         assert "Traceback" not in err
         return err
 
-    run = tmp_path / "run"
+    run = tmp_path / "my run"
     killed(2, *start(run))
-    assert f"or go on with it: fewshot train --resume {run}" in refused(*start(run)[1:])
+    assert f"or go on with it: fewshot train --resume '{run}'" in refused(*start(run)[1:])
     assert "a training goes on with its own settings" in refused("--resume", run, "--training.steps=3")
     assert "got:    no run" in refused("--resume")
     assert "this is no run directory" in refused("--resume", tmp_path / "none")
@@ -239,7 +239,7 @@ def test_a_signal_ends_the_step_and_says_how_to_go_on(
     number: signal.Signals, cli: Cli, start: Start, tmp_path: Path
 ) -> None:
     assert cli(*start(tmp_path / "whole"))[0] == 0
-    run = tmp_path / "stopped"
+    run = tmp_path / "it is stopped"
     with subprocess.Popen(
         [sys.executable, "-m", "fewshot", *map(str, start(run))], stderr=subprocess.PIPE, text=True
     ) as process:
@@ -249,6 +249,6 @@ def test_a_signal_ends_the_step_and_says_how_to_go_on(
         _, err = process.communicate()
     assert process.returncode == 128 + number
     assert f"{number.name} after outer step" in err
-    assert f"to go on: fewshot train --resume {run}" in err
+    assert f"to go on: fewshot train --resume '{run}'; from Python" in err
     assert cli("train", "--resume", run)[0] == 0
     assert content_of(run) == content_of(tmp_path / "whole")

@@ -5,7 +5,6 @@ import csv
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import Cli
+from fellows import environment, forked, of_rank
 from killing import killed_at
 
 from fewshot.processes import Processes
@@ -33,14 +33,18 @@ TIMES = {"seconds", "tasks_per_second", "tokens_per_second", "peak_memory", "mat
 SCRIPT = """
 import os, signal, sys
 import torch
-from fewshot import cli
+from fewshot import cli, watch
 from fewshot.errors import InputError
 from fewshot.processes import together
 
 def work(words):
+    if words == ["is suspended"]:
+        watch.EVERY, watch.SILENCE = 0.5, 4.0
     with together() as processes:
         for step in range(100):
-            if processes.rank == 1 and step == 3:
+            if processes.rank == 0 and step == 3 and words == ["is suspended"]:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            if processes.rank == 1 and step == 3 and words != ["is suspended"]:
                 if words == ["is killed"]:
                     os.kill(os.getpid(), signal.SIGKILL)
                 raise InputError("a text is missing", where="row 3", fix="write one")
@@ -108,7 +112,7 @@ def test_it_is_stopped_in_two_processes_then_in_one_and_ends_in_two(
     for name, value in environment(0).items():
         monkeypatch.setenv(name, value)
     command = [sys.executable, "-m", "fewshot", *resume]
-    with started(command, env=os.environ | {"RANK": "1", "LOCAL_RANK": "1"}) as second:
+    with started(command, env=os.environ | of_rank(1)) as second:
         code, out, err = cli(*resume)
         silent = second.communicate(timeout=120)
     assert code == second.returncode == 0, (err, silent)
@@ -131,15 +135,6 @@ def stopped_by_a_signal(process: Started, run: Path) -> None:
     assert f"to go on: fewshot train --resume {run}" in err
     assert "fewshot/cli.py" not in err  # no traceback of ours
     assert len(lines(run)) < 11, "the signal came too late for what follows"
-
-
-def environment(rank: int) -> dict[str, str]:
-    """As torchrun and accelerate launch make it for one of two processes."""
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        port = found.getsockname()[1]
-    place = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
-    return place | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
 
 
 @pytest.fixture
@@ -165,7 +160,7 @@ def test_one_process_that_is_killed_ends_the_other(script: str) -> None:
     command, place = [sys.executable, script, "is killed"], os.environ | environment(0)
     with (
         started(command, env=place) as first,
-        started(command, env=place | {"RANK": "1", "LOCAL_RANK": "1"}) as second,
+        started(command, env=place | of_rank(1)) as second,
     ):
         began = time.monotonic()
         second.communicate(timeout=60)
@@ -174,6 +169,31 @@ def test_one_process_that_is_killed_ends_the_other(script: str) -> None:
     assert (first.returncode, second.returncode) == (1, -signal.SIGKILL)
     assert err.startswith("error: rank 0 of 2: another process does not answer any more\n"), err
     assert "Traceback" not in err
+
+
+def test_a_first_process_that_neither_answers_nor_closes_ends_the_other(script: str) -> None:
+    """Without torchrun, so that it holds the store as well; as a machine that vanishes."""
+    command, place = [sys.executable, script, "is suspended"], os.environ | environment(0)
+    first, second = started(command, env=place), started(command, env=place | of_rank(1))
+    try:
+        _, err = second.communicate(timeout=60)
+        assert first.poll() is None
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.communicate()
+    assert (first.returncode, second.returncode) == (-signal.SIGKILL, 1)
+    assert err == "error: the first process does not answer any more\n"
+
+
+@pytest.mark.parametrize("meta_batch", [3, 5])  # one has no episode; one has two
+def test_four_processes_write_what_one_does(meta_batch: int, cli: Cli, start: Start, tmp_path: Path) -> None:
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    options = [f"--training.meta_batch={meta_batch}", "--training.steps=4", "--validation.every=2"]
+    assert cli(*start(whole, *options))[0] == 0
+    ends = forked(4, start(run, *options), tmp_path)
+    assert [code for code, _ in ends] == [0] * 4, ends
+    assert_same(run, whole)
 
 
 def test_other_commands_are_for_one_process(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

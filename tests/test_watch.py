@@ -1,5 +1,6 @@
 """A process that fails or dies ends the others, which say whose error it was."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ import pytest
 import torch.distributed as dist
 
 from fewshot import watch
-from fewshot.errors import FewshotError, InputError, SaidError
+from fewshot.errors import LONGEST, FewshotError, InputError, SaidError, Whole
 from fewshot.stopping import StoppedError
 from fewshot.watch import LostError, Watch
 
@@ -60,6 +61,19 @@ def test_an_error_of_one_ends_the_others_by_name(made: Made, ended: list[Fewshot
         "stopped, since rank 1 has failed\n  got:    rank 1 of 3: a text is missing\n"
     )
     assert told.exit_code == 2
+
+
+def test_a_long_error_is_told_whole(made: Made) -> None:
+    parts = [f"{name}: " + "word " * (LONGEST // 6) for name in "abcde"]
+    got = "".join(f"\n    {number}: {parts[2]}" for number in range(12))
+    error = InputError(parts[0], where=parts[1], got=got, needed=parts[3], fix=Whole(parts[4] * 3))
+    said = made(1).failed(error)
+    assert str(said) == f"rank 1 of 3: {error}"
+    told = made(0).failed(LostError("another process does not answer any more"))
+    assert [line.strip() for line in str(told).splitlines()[1:]] == [
+        f"got:    rank 1 of 3: {parts[0]}".strip(),
+        *(line.strip() for line in str(error).splitlines()[1:]),
+    ]
 
 
 def test_an_error_of_any_kind_is_told(made: Made) -> None:
@@ -116,6 +130,7 @@ def test_one_that_was_killed_is_noticed(made: Made, ended: list[FewshotError]) -
         each.start()
     time.sleep(0.1)
     watches[2]._stopped.set()  # killed: it does not say that it leaves
+    watches[2]._left.set()
     watches[2]._thread.join()
     told = wait_for(ended)
     assert "rank 2 has failed" in str(told)
@@ -132,3 +147,63 @@ def test_one_that_has_left_is_missed_by_nobody(made: Made, ended: list[FewshotEr
     time.sleep(0.8)
     watches[2].stop()
     assert not ended
+
+
+class Silent(dist.HashStore):
+    """A store that answers for a while, then neither answers nor closes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silent, self.over = threading.Event(), threading.Event()
+
+    def add(self, key: str, amount: int) -> int:
+        self._maybe_wait()
+        return super().add(key, amount)
+
+    def check(self, keys: list[str]) -> bool:
+        self._maybe_wait()
+        return super().check(keys)
+
+    def _maybe_wait(self) -> None:
+        if self.silent.is_set():
+            self.over.wait()
+
+
+@pytest.fixture
+def silent(made: Made) -> Iterator[Silent]:
+    """Comes after `made`, which has set the times."""
+    store = Silent()
+    yield store
+    store.over.set()
+
+
+@pytest.fixture
+def second(silent: Silent, ended: list[FewshotError]) -> Iterator[Watch]:
+    """The second of two processes around that store."""
+    watching = Watch(lambda: silent, 1, 2)
+    watching.start()
+    yield watching
+    silent.over.set()
+    watching.stop()
+
+
+def test_a_store_that_does_not_answer_ends_who_waits_for_it(
+    silent: Silent, second: Watch, ended: list[FewshotError]
+) -> None:
+    time.sleep(0.8)
+    assert not ended
+    silent.silent.set()
+    assert str(wait_for(ended)) == "the first process does not answer any more"
+
+
+def test_its_own_error_is_said_where_the_store_does_not_answer(
+    silent: Silent, second: Watch, ended: list[FewshotError]
+) -> None:
+    silent.silent.set()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(second.failed, InputError("a text is missing"))
+        try:
+            said = wait_for(ended)
+        finally:
+            silent.over.set()
+    assert (str(said), said.exit_code) == ("rank 1 of 2: a text is missing", 2)

@@ -15,7 +15,11 @@ from benchmarks.faults.victim import live
 from fewshot.errors import FewshotError
 
 LIVES = multiprocessing.get_context("forkserver")
-LIVES.set_forkserver_preload(["benchmarks.faults.victim", "fewshot.commands", "fewshot.models.encoder"])
+IMPORTED = ("fewshot.commands", "fewshot.models.encoder", "fewshot.models.lora")
+BERT = "transformers.models.bert"
+LIVES.set_forkserver_preload(
+    ["benchmarks.faults.victim", *IMPORTED, f"{BERT}.modeling_bert", f"{BERT}.tokenization_bert"]
+)
 FINISHED = "the run is finished"
 MOMENTS = ("moment", "before", "torn")  # any moment; before a file is touched; when a part of it is written
 

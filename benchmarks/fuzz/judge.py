@@ -9,10 +9,10 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks.fuzz.kinds import Kind
-from fewshot.errors import UNSHOWABLE, FewshotError
+from fewshot.errors import LONGEST, UNSHOWABLE, FewshotError
 
 SECONDS: float = 20  # for one input
-LONGEST_MESSAGE = 3_500  # characters: five parts, each of them of `fewshot.errors.LONGEST` at most
+LONGEST_MESSAGE = 5 * LONGEST + 500  # characters: five parts of a line; a file does not fill the screen
 READ, REFUSED = "read", "refused"
 
 

@@ -1,9 +1,10 @@
 """Whether runs were tested on the same episodes, and what differs where they were not."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fewshot.errors import InputError, listing
+from fewshot.errors import InputError, Whole, listing
 from fewshot.report.reading import ReportedRun
 
 SHOWN = 5  # differences
@@ -20,17 +21,21 @@ def check_same_episodes(runs: Sequence[ReportedRun]) -> None:
         different = list(_differences(first, other))
         if different:
             more = f"\n          and {len(different) - SHOWN} more lines" if len(different) > SHOWN else ""
-            again = (
-                f"fewshot evaluate {other.training} --manifest {first.folder / 'manifest.json'} --name same"
-            )
             raise InputError(
                 "the runs were tested on different episodes",
                 where=f"manifest.json of {first.name} and {other.name}",
                 got="\n          ".join(different[:SHOWN]) + more,
                 needed="the same episodes for all runs of a report",
-                fix=f"{again}\n          and report {other.training / 'evaluations' / 'same'}; "
-                "or make a report of each",
+                fix=_again(first, other),
             )
+
+
+def _again(first: ReportedRun, other: ReportedRun) -> Whole:
+    """The commands that test the other run on the episodes of the first."""
+    manifest, same = str(first.folder / "manifest.json"), str(other.training / "evaluations" / "same")
+    evaluate = ["fewshot", "evaluate", str(other.training), "--manifest", manifest, "--name", "same"]
+    report = f"and report {shlex.quote(same)}; or make a report of each"
+    return Whole(f"{shlex.join(evaluate)}\n          {report}")
 
 
 def _differences(first: ReportedRun, other: ReportedRun) -> Iterator[str]:

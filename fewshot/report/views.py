@@ -1,6 +1,7 @@
 """What the page shows of each run: figures as texts, tasks with their examples by class."""
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -139,11 +140,11 @@ def commands(run: ReportedRun) -> str:
     """What makes the run again, and evaluates it again on the same episodes."""
     lines = ["# started from Python; config.yaml names its parts"]
     if any(line.startswith("family:") for line in run.config.splitlines()):
-        lines = [f"fewshot train --config {run.training / 'config.yaml'} --out NEW"]
+        lines = [f"fewshot train --config {shlex.quote(str(run.training / 'config.yaml'))} --out NEW"]
     if run.manifest:
-        lines.append(
-            f"fewshot evaluate {run.training} --manifest {run.folder / 'manifest.json'} --name again"
-        )
+        manifest = str(run.folder / "manifest.json")
+        again = ["fewshot", "evaluate", str(run.training), "--manifest", manifest, "--name", "again"]
+        lines.append(shlex.join(again))
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fewshot.errors import FewshotError
+from fewshot.errors import FewshotError, Whole
 from fewshot.metrics.intervals import mean_interval
 from fewshot.metrics.scores import SCORES
 from fewshot.progress import Progress
@@ -96,7 +96,7 @@ def _check(run: Path, code: int) -> None:
             "a final training failed",
             where=run,
             got=f"exit code {code}: {' / '.join(last)}",
-            fix=f"{_log(run)} has all of it; the same command goes on where this one stopped",
+            fix=Whole(f"{_log(run)} has all of it; the same command goes on where this one stopped"),
         )
 
 

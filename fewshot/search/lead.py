@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
-from fewshot.errors import FewshotError, InputError
+from fewshot.errors import FewshotError, InputError, Whole
 from fewshot.report.search import print_search
 from fewshot.search.crew import Crew
 from fewshot.search.final import Final, tested, train_finally
@@ -79,14 +79,14 @@ def _set_deadline(job: Job) -> None:
 def _finish(job: Job) -> None:
     if wrong := fatal(job.study):
         _discard(job)
-        raise InputError(wrong)
+        raise InputError(Whole(wrong))
     settings = job.plan.settings
     shutil.rmtree(job.out / STATES, ignore_errors=True)
     if words := hopeless(job.study):
         raise FewshotError(
             "trial after trial fails with the same words",
             where=job.out,
-            got=words,
+            got=Whole(words),
             fix="mend it, and search again with another --out",
         )
     best = best_trial(job.study, settings.goal())
@@ -134,7 +134,7 @@ def _end(job: Job, best: FrozenTrial) -> str:
 
 def _errors(study: optuna.Study) -> str:
     found = [trial.user_attrs["error"] for trial in trials_of(study) if "error" in trial.user_attrs]
-    return "; ".join(dict.fromkeys(found)) or "trials that were pruned or stopped with the budget"
+    return "\n          ".join(dict.fromkeys(found)) or "trials that were pruned or stopped with the budget"
 
 
 def _line(job: Job, trial: FrozenTrial, started: float) -> str:

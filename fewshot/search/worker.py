@@ -8,7 +8,7 @@ import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from fewshot.errors import FewshotError, InputError, UnwritableError
+from fewshot.errors import FewshotError, InputError, UnwritableError, shown
 from fewshot.search.alive import Pulse, here
 from fewshot.search.plan import Plan
 from fewshot.search.slots import Slots, tell
@@ -91,7 +91,8 @@ class Worker:
         except OF_THE_PLACE:
             raise
         except Exception as error:  # whatever goes wrong with these settings, others may work
-            said = str(error) if isinstance(error, FewshotError) else f"{type(error).__name__}: {error}"
+            known = isinstance(error, FewshotError)
+            said = str(error) if known else shown(f"{type(error).__name__}: {error}")
             trial.set_user_attr("error", said)
             trial.set_user_attr("fatal", slot == 0 and isinstance(error, InputError))
             return TrialState.FAIL, None

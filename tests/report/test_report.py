@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -296,6 +297,21 @@ def test_runs_of_other_episodes_are_refused_with_what_differs(cli: Cli, one: Pat
     assert "episodes[0].source: talk 0 | talk 1" in err
     assert re.search(r"and \d+ more lines", err)
     assert f"fewshot evaluate {two} --manifest {one / 'manifest.json'} --name same" in err
+
+
+def test_commands_to_copy_are_whole_and_for_a_shell(cli: Cli, tmp_path: Path) -> None:
+    folder = (
+        tmp_path / "my runs" / ("x" * 200) / ("y" * 200) / ("z" * 200)
+    )  # beyond what a line shows of a text
+    folder.mkdir(parents=True)
+    one = made.write(folder / "one", TASKS)
+    two = made.write(folder / "two", made.results(13, 0.8))
+    code, _, err = cli("report", one, two)
+    assert code == 2
+    assert [shlex.split(line.removeprefix("  do:")) for line in err.splitlines()[-2:]] == [
+        ["fewshot", "evaluate", str(two), "--manifest", str(one / "manifest.json"), "--name", "same"],
+        ["and", "report", f"{two / 'evaluations' / 'same'};", "or", "make", "a", "report", "of", "each"],
+    ]
 
 
 def test_one_episode_more_is_another_evaluation(cli: Cli, one: Path, tmp_path: Path) -> None:

@@ -8,12 +8,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import optuna
 import pytest
 import yaml
 from conftest import Cli
+from optuna.trial import TrialState, create_trial
 
+from fewshot.errors import InputError, Whole
+from fewshot.search.plan import Plan
 from fewshot.search.study import open_storage
 
 SEARCHED = """
@@ -98,6 +102,20 @@ def test_a_default_that_does_not_work_leaves_nothing_behind(cli: Cli, config: Pa
     assert str(tmp_path / "nowhere") in err
     assert "Traceback" not in err
     assert not out.exists()
+
+
+def test_the_error_of_the_default_is_handed_on_whole(tmp_path: Path) -> None:
+    from fewshot.search.lead import Job, _finish
+
+    got = "\n".join("a value " * 60 for _ in range(12))
+    error = InputError("it does not work", where="here", got=got, fix=Whole("fewshot train " * 60))
+    study = optuna.create_study()
+    attributes = {"error": str(error), "fatal": True}
+    study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=attributes))
+    (tmp_path / "out").mkdir()
+    with pytest.raises(InputError) as raised:
+        _finish(Job(tmp_path / "out", cast(Plan, None), study))
+    assert str(raised.value) == str(error)
 
 
 def test_a_search_does_not_draw_test_episodes_before_its_end(

@@ -695,6 +695,16 @@ def test_problems_of_a_space_end_the_command(refused: Refused) -> None:
     )
 
 
+def test_twelve_problems_are_all_named(refused: Refused) -> None:
+    names = [f"training.{letter * 60}" for letter in "abcdefghijkl"]
+    said = refused("search:\n" + "".join(f"  {name}: [1, 2]\n" for name in names)).splitlines()
+    assert said[0] == "the search space has 12 errors"
+    assert [line.split(":")[0].strip() for line in said[3:15]] == names
+    values = ", ".join(f"word{number}" for number in range(12))
+    wrong = refused(f"search:\n  training.lr: {{choices: [{values}]}}\n").splitlines()
+    assert [line.split(": ")[1] for line in wrong[3:15]] == [repr(word) for word in values.split(", ")]
+
+
 def test_values_of_the_wrong_type_are_all_named(refused: Refused) -> None:
     space = (
         "search:\n"

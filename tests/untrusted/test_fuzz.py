@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from benchmarks.fuzz.judge import FoundError, judged
 from benchmarks.fuzz.kinds import Kind, kinds
+from fewshot.errors import InputError
 
 KINDS = kinds()
 SLOW = {"options": 20, "rows": 40, "config": 60, "card": 100}
@@ -45,6 +46,13 @@ def wrong(error: BaseException) -> Kind:
 def test_other_errors_are_found(error: BaseException) -> None:
     with pytest.raises(FoundError, match=type(error).__name__):
         judged(wrong(error), b"")
+
+
+def test_a_message_that_fills_the_screen_is_found() -> None:
+    lines = "\n".join(["a line of a file " * 20] * 20)
+    assert judged(wrong(InputError("it cannot be read", got=lines.replace("\n", " "))), b"") == "refused"
+    with pytest.raises(FoundError, match="a message of"):
+        judged(wrong(InputError("it cannot be read", got=lines)), b"")
 
 
 def test_a_hang_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
