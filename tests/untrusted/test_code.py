@@ -316,3 +316,12 @@ def test_a_text_that_is_too_much(home: Path) -> None:
         check_code(config, home / "config.yaml")
     for text in ("Text: {text}\nLabel:", "a: b: c", "- [", "{text}", "* a", "x.y", "a\x00.b"):
         check_code({"model": {"init_args": {"prompt": text}}}, home / "config.yaml")
+
+
+def test_options_of_a_model_in_a_further_file(run: str, home: Path) -> None:
+    """What learns a task is parsed elsewhere, so that the other file is named in full."""
+    file = home / "run" / "lora.yaml"
+    folder = changed(run, home / "run", lambda c: c["model"]["init_args"].update(lora=str(file)))
+    file.write_text("rank: 2\n")
+    with pytest.raises(InputError, match="a run or a task has its options in one file"):
+        load_learning(folder)
