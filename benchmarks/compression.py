@@ -124,7 +124,7 @@ def _merged(run: Path, folder: Path, quantised: str) -> Variant:
         tokenizer.save_pretrained(folder)
     arguments["backbone"] = str(folder)
     arguments["compute"] |= {"quantised": quantised, "products": "auto", "emulate": False}
-    whole, method = build_learning(config)
+    whole, method = build_learning(config, run / "config.yaml")
     with torch.no_grad():
         whole.head.log_scale.copy_(scale)
     assert isinstance(method, ProtoNet)

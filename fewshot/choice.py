@@ -1,12 +1,12 @@
 """Which classes a command line chooses for its parts, known before its options are read."""
 
-import pkgutil
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from fewshot.algorithms.algorithms import ALGORITHMS
 from fewshot.errors import InputError
+from fewshot.importing import imported
 from fewshot.models.models import LEARNERS
 from fewshot.tasks.families import FAMILIES
 from fewshot.untrusted.yaml_files import read_yaml
@@ -21,7 +21,8 @@ def chosen(arguments: Sequence[str]) -> dict[str, str]:
     in their place before has of the same name.
 
     Raises:
-        InputError: a configuration file that is no YAML, or beyond what a configuration may be.
+        InputError: a configuration file that is no YAML, or beyond what a configuration may be; a class whose
+            module fails as it is imported.
     """
     found: dict[str, str] = {}
     for word, after in pairwise([*arguments, ""]):
@@ -59,12 +60,16 @@ def unreadable(file: Path, error: Exception) -> InputError:
 
 
 def _path_of(part: str, name: str) -> str | None:
-    """The import path of a class that is known by name, or that exists at this path."""
+    """The import path of a class that is known by name, or that exists at this path.
+
+    Raises:
+        InputError: its module fails as it is imported.
+    """
     known = CLASSES[part].get(name)
     if known is not None:
         return f"{known.__module__}.{known.__qualname__}"
     try:
-        found = pkgutil.resolve_name(name)
+        found = imported(name)
     except (ImportError, AttributeError, ValueError):
         return None
     return name if isinstance(found, type) else None  # a module's name resolves too

@@ -4,8 +4,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from fewshot.errors import FewshotError, InputError, SaidError, suggestion
+from fewshot.untrusted.places import was_handed_over
 from fewshot.versions import PACKAGE, version_of
 
 COMMANDS = {
@@ -42,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # so that a class of the user's is found by its import path
+    _make_own_code_known()
     try:
         return _run([word for word in words if word != "--debug"])
     except SaidError as error:
@@ -64,6 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(f"error: {type(error).__name__}: {error}\n  do:     add --debug to see where", file=sys.stderr)
         return 1
+
+
+def _make_own_code_known() -> None:
+    """Puts the working directory on the path, for classes of the user's, but for that of a run or a task."""
+    here = os.getcwd()
+    if was_handed_over(Path(here)):
+        sys.path[:] = [place for place in sys.path if os.path.abspath(place) != here]
+    elif here not in sys.path:
+        sys.path.append(here)
 
 
 def _run(words: list[str]) -> int:

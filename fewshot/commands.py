@@ -26,6 +26,7 @@ from fewshot.tasks.family import TaskFamily, episodes
 from fewshot.tasks.manifest import Manifest, Replayed
 from fewshot.trackers import TRACKERS
 from fewshot.training import Trainer
+from fewshot.untrusted.code import check_place
 from fewshot.untrusted.paths import inside
 
 TRAIN = """Meta-train, evaluate on the test side, write a run directory.
@@ -90,7 +91,7 @@ def _those_of_the_run(arguments: Sequence[str]) -> list[str]:
     """The arguments; of `--resume RUN` those that the run was started with.
 
     Raises:
-        InputError: other options beside it, or no run to go on with.
+        InputError: other options beside it, no run to go on with, or one that names code in a run.
     """
     words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--") else [word])]
     if "--resume" not in words:
@@ -107,8 +108,9 @@ def _those_of_the_run(arguments: Sequence[str]) -> list[str]:
         )
     folder = RunFolder(Path(given[0]))
     folder.check_is_run()
-    read_config(folder.path / "config.yaml")
-    return ["--config", f"{folder.path / 'config.yaml'}", "--out", *given, "--resume", *given, *others]
+    config = folder.path / "config.yaml"
+    check_place(read_config(config), config)
+    return ["--config", str(config), "--out", *given, "--resume", *given, *others]
 
 
 def evaluate_run(arguments: Sequence[str]) -> int:

@@ -20,8 +20,9 @@ from fewshot.algorithms.algorithm import Algorithm
 from fewshot.algorithms.mamladam import MAMLAdam
 from fewshot.choice import chosen, unreadable
 from fewshot.complaints import explained
-from fewshot.errors import InputError
+from fewshot.errors import InputError, listing
 from fewshot.evaluation import Evaluation
+from fewshot.further import check_single
 from fewshot.models.encoder import LoraEncoder
 from fewshot.models.learner import Learner
 from fewshot.outer import Training, Validation
@@ -51,9 +52,7 @@ class Parts:
 def add_parts(parser: ArgumentParser) -> None:
     """Gives a parser `--config` and the options of every part."""
     parser.add_argument("--config", action=ActionConfigFile, help="YAML file; options after it override it")
-    parser.add_subclass_arguments(
-        TaskFamily, "family", default=lazy_instance(Attributes), help="where episodes come from"
-    )
+    _add_part(parser, "family", TaskFamily, Attributes, "where episodes come from")
     _add_learning(parser)
     for name, group in GROUPS.items():
         parser.add_class_arguments(group, name)
@@ -61,11 +60,16 @@ def add_parts(parser: ArgumentParser) -> None:
 
 def _add_learning(parser: ArgumentParser) -> None:
     """The parts that learn a task."""
-    parser.add_subclass_arguments(
-        Learner, "model", default=lazy_instance(LoraEncoder), help="what is adapted"
-    )
-    parser.add_subclass_arguments(
-        Algorithm, "algorithm", default=lazy_instance(MAMLAdam), help="how a task is learned"
+    _add_part(parser, "model", Learner, LoraEncoder, "what is adapted")
+    _add_part(parser, "algorithm", Algorithm, MAMLAdam, "how a task is learned")
+
+
+def _add_part(parser: ArgumentParser, name: str, kind: type, default: type, text: str) -> None:
+    """The options of one part, as by `add_subclass_arguments`, but that the part is not read from a file."""
+    group = parser.add_argument_group((kind.__doc__ or name).split("\n")[0].removesuffix("."))
+    metavar = "CLASS_PATH_OR_NAME | .INIT_ARG_NAME VALUE"
+    group.add_argument(
+        f"--{name}", type=kind, default=lazy_instance(default), help=text, metavar=metavar, sub_configs=False
     )
 
 
@@ -132,19 +136,23 @@ def parse_values(config: Mapping[str, Any]) -> tuple[ArgumentParser, Namespace]:
     return parser, _parsed(parser, config)
 
 
-def build_learning(config: Mapping[str, Any]) -> tuple[Learner, Algorithm]:
+def build_learning(config: Mapping[str, Any], where: Path) -> tuple[Learner, Algorithm]:
     """Constructs what learns a task, and nothing that reads data.
 
     Args:
-        config: plain data in the form of `config.yaml`, of which `model` and `algorithm` are taken.
+        config: plain data in the form of `config.yaml`, of which `model` and `algorithm` are taken; its names
+            have been judged.
+        where: the file that it comes from.
 
     Raises:
-        InputError: a value that is wrong.
+        InputError: a value that is wrong, or options in a further file.
     """
     parser = ArgumentParser(prog="fewshot", exit_on_error=False)
     parser.add_argument("--config", action=ActionConfigFile)
     _add_learning(parser)
-    built = parser.instantiate(_parsed(parser, {name: config[name] for name in ("model", "algorithm")}))
+    own = {name: config[name] for name in ("model", "algorithm")}
+    check_single(own, where, lambda changed: _parsed(parser, changed))
+    built = parser.instantiate(_parsed(parser, own))
     return built.model, built.algorithm
 
 
@@ -188,7 +196,8 @@ def read_config(path: Path) -> dict[str, Any]:
     """The configuration of a run.
 
     Raises:
-        InputError: not readable, or written for a run that was started from Python.
+        InputError: not readable, written for a run that was started from Python, or with other options than
+            those of the parts.
     """
     try:
         content = read_yaml(path)
@@ -204,4 +213,9 @@ def read_config(path: Path) -> dict[str, Any]:
         )
     if missing := [name for name in ("model", "algorithm") if name not in content]:
         raise InputError("the configuration is incomplete", where=path, got=f"no {' and no '.join(missing)}")
+    known = [field.name for field in dataclasses.fields(Parts)]
+    if others := [name for name in content if name not in known]:  # such as `out`, which is written to
+        raise InputError(
+            "the run sets an option of the command line", where=path, got=others[0], needed=listing(known)
+        )
     return content

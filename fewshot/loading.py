@@ -9,8 +9,9 @@ from jsonargparse import ArgumentParser, Namespace
 
 from fewshot.algorithms.algorithm import Algorithm
 from fewshot.checkpoint import load_meta
-from fewshot.config import Parts, build, build_learning, parse, read_config
+from fewshot.config import Parts, build, build_learning, parse, parse_values, read_config
 from fewshot.errors import InputError
+from fewshot.further import check_single
 from fewshot.models.learner import Learner
 from fewshot.run import RunFolder
 from fewshot.untrusted.code import check_code
@@ -47,6 +48,7 @@ def load_run(path: str, parser: ArgumentParser, options: Sequence[str]) -> Loade
     config = folder.path / "config.yaml"
     content = read_config(config)
     check_code(content, config)
+    check_single(content, config, parse_values)
     recorded = _class_of(content, config)
     parsed = parse(parser, ["--config", str(config), *options])
     if parsed.algorithm.class_path != recorded:
@@ -78,7 +80,7 @@ def load_learning(path: Path, device: str | None = None) -> tuple[Learner, Algor
     check_code(config, path / "config.yaml")
     if device is not None:
         compute_of(config, path / "config.yaml")["device"] = device
-    model, algorithm = build_learning(config)
+    model, algorithm = build_learning(config, path / "config.yaml")
     algorithm.prepare(model)
     load_meta(path, model, algorithm)
     return model, algorithm

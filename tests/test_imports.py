@@ -10,7 +10,7 @@ import fewshot
 
 ROOT = Path(fewshot.__file__).parent
 LEVELS = (
-    {"errors", "versions", "untrusted"},
+    {"errors", "importing", "versions", "untrusted"},
     {
         "files",
         "progress",
@@ -39,7 +39,7 @@ LEVELS = (
     {"training"},
     {"report"},
     {"choice"},
-    {"config", "complaints", "doctor"},
+    {"config", "complaints", "doctor", "further"},
     {"loading", "search", "clusters", "push"},
     {"classify"},
     {"commands", "serve"},

@@ -11,6 +11,7 @@ import argparse
 import importlib.metadata
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,14 +21,16 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, seed, settings
 
+from benchmarks.fuzz.guided import ARTIFACTS
 from benchmarks.fuzz.kinds import Kind, kinds
 from benchmarks.fuzz.limits import bounded
-from benchmarks.fuzz.tally import Tally
+from benchmarks.fuzz.tally import Tally, finding
 from benchmarks.machine import provenance
 from fewshot.files import write_json
 
 OUT = Path(__file__).parents[1] / "results" / "fuzz.json"
 BATCH = 2_000  # inputs of hypothesis under one seed and in one cache
+SAID = 2_000  # last bytes that are kept of what a process said that was brought down
 
 
 def by_hypothesis(kind: Kind, inputs: int, first: int) -> Tally:
@@ -48,17 +51,32 @@ def by_hypothesis(kind: Kind, inputs: int, first: int) -> Tally:
 
 
 def by_atheris(name: str, inputs: int, first: int) -> dict[str, Any]:
-    """Lets atheris look, in a process of its own, which it ends."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "tally.json"
+    """Lets atheris look, in a process of its own, which it ends; all that it writes goes with a folder."""
+    with tempfile.TemporaryDirectory(prefix="fuzz-atheris-") as home:
+        folder = Path(home)
+        file, temporary, log = folder / "tally.json", folder / "temporary", folder / "said"
+        temporary.mkdir()
         words = [name, "--inputs", str(inputs), "--seed", str(first), "--json", str(file)]
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.fuzz.guided", *words], capture_output=True, text=True
-        )
+        with log.open("wb") as said:  # the library tells its progress for hours
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.fuzz.guided", *words],
+                stdout=said,  # where an exception of Python is told
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "TMPDIR": str(temporary)},
+            )
         if not file.is_file():
-            return {"found": 1, "findings": [{"said": f"exit code {done.returncode}: {done.stderr[-500:]}"}]}
+            return {"found": 1, "findings": [_brought_down(folder, log, done.returncode)]}
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
+
+
+def _brought_down(folder: Path, log: Path, code: int) -> dict[str, str]:
+    """The finding of a process that did not come to its end, with the input where there is one."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - SAID))
+        said = f"exit code {code}: {file.read().decode('utf-8', 'replace')}"
+    inputs = [each for pattern in ARTIFACTS for each in sorted(folder.glob(pattern))]
+    return finding(said, inputs[0].read_bytes()) if inputs else {"said": said}
 
 
 def main() -> int:

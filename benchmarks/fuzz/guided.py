@@ -1,6 +1,9 @@
 """One kind, by atheris, which looks for inputs that reach new lines of this package.
 
 python -m benchmarks.fuzz.guided KIND --inputs 1000 --seed 0 --json FILE
+
+Where the process itself is brought down, no FILE is written; the input lies beside it then, named as
+`ARTIFACTS` has it, and what was said is on standard output and error. Temporary files are left behind.
 """
 
 import argparse
@@ -10,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 LONGEST = 1 << 16  # bytes of an input
+ARTIFACTS = ("crash-*", "timeout-*", "oom-*", "leak-*")  # what the library calls an input that ended it
 
 
 def main() -> None:
@@ -44,7 +48,7 @@ def main() -> None:
             f"-max_len={LONGEST}",
             "-rss_limit_mb=0",
             "-timeout=0",
-            "-close_fd_mask=2",
+            f"-artifact_prefix={given.json.parent.resolve()}{os.sep}",
         ]
         atheris.Setup([sys.argv[0], *options, corpus], one)
         atheris.Fuzz()

@@ -12,6 +12,11 @@ KEPT = 5  # findings of a kind that are written down, one a message
 SHOWN = 2_000  # bytes of one
 
 
+def finding(said: str, content: bytes) -> dict[str, str]:
+    """An input that ended as it should not, as JSON holds it."""
+    return {"said": said, "sha256": hashlib.sha256(content).hexdigest(), "begins": content[:SHOWN].hex()}
+
+
 @dataclass
 class Tally:
     """Of one kind.
@@ -35,8 +40,5 @@ class Tally:
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it."""
-        found = [
-            {"said": said, "sha256": hashlib.sha256(content).hexdigest(), "begins": content[:SHOWN].hex()}
-            for said, content in self.found.items()
-        ]
+        found = [finding(said, content) for said, content in self.found.items()]
         return {**dict(sorted(self.outcomes.items())), **({"findings": found} if found else {})}

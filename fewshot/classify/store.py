@@ -108,7 +108,7 @@ def load_task(folder: Path, device: str | None = None) -> Stored:
     """
     about = read_about(folder)
     compute_of(about, folder / ABOUT)["device"] = device or "auto"
-    model, algorithm = build_learning(about)
+    model, algorithm = build_learning(about, folder / ABOUT)
     _check_backbone(folder, about)
     model.load_adapter(folder)
     support = read_support(folder)

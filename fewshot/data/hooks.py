@@ -1,10 +1,10 @@
 """Functions that are known by name, and a user's own by import path."""
 
-import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from fewshot.errors import InputError, listing, suggestion
+from fewshot.importing import imported
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -27,7 +27,7 @@ def function_of(name: str, known: Mapping[str, Function], what: str, where: str)
     if "." not in name:
         raise InputError(f"unknown {what} {name!r}", where=where, needed=needed, fix=suggestion(name, known))
     try:
-        found = pkgutil.resolve_name(name)
+        found = imported(name)
     except (ImportError, AttributeError, ValueError) as error:
         raise InputError(
             f"the {what} {name!r} cannot be imported", where=where, got=str(error), needed=needed

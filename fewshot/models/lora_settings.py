@@ -31,6 +31,13 @@ class Lora:
                 raise InputError(
                     f"model.lora.{name} is too small", got=getattr(self, name), needed="a whole number from 1"
                 )
+        if not self.modules:
+            raise InputError(
+                "no module is adapted",
+                where="model.lora.modules",
+                got="an empty list",
+                needed="names of linear modules, auto or all-linear",
+            )
 
     def chosen_layers(self, count: int) -> set[int]:
         """Numbers of the adapted layers in a backbone of `count` layers.

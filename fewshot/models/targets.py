@@ -1,6 +1,6 @@
 """Which linear layers of a backbone are adapted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -23,7 +23,7 @@ def targets_of(backbone: nn.Module, settings: Lora, known: Known) -> list[str]:
         known: the modules that 'auto' stands for, by kind of model.
 
     Raises:
-        InputError: modules or layers that the backbone does not have.
+        InputError: modules or layers that the backbone does not have, or not together.
     """
     linear = [name for name, module in backbone.named_modules() if isinstance(module, LINEAR)]
     in_blocks = {name: block for name in linear if (block := _block(name)) is not None}
@@ -42,7 +42,26 @@ def targets_of(backbone: nn.Module, settings: Lora, known: Known) -> list[str]:
             fix=suggestion(unknown[0], kinds),
         )
     wanted = [name for name, block in in_blocks.items() if block in chosen]
-    return [name for name in wanted if any(_ends(name, module) for module in modules)]
+    found = [name for name in wanted if any(_ends(name, module) for module in modules)]
+    for module in settings.modules:  # what a word stands for need not all be there in a model of mixed layers
+        own = modules if module in (AUTO, ALL_LINEAR) else [module]
+        if not any(_ends(name, each) for name in found for each in own):
+            raise _elsewhere(module, own, in_blocks, chosen, type(backbone).__name__)
+    return found
+
+
+def _elsewhere(
+    module: str, own: Sequence[str], in_blocks: Mapping[str, int], chosen: Collection[int], kind: str
+) -> InputError:
+    """What to say of modules that the backbone has, but in none of the chosen layers."""
+    there = sorted({block for name, block in in_blocks.items() if any(_ends(name, each) for each in own)})
+    return InputError(
+        f"no layer that is adapted has the linear module {module!r}",
+        where=f"model.lora.modules and model.lora.layers, {kind}",
+        got=f"layers {listing(sorted(chosen), 20)}",
+        needed=f"one of its layers at least: {listing(there, 20)}",
+        fix="choose among these layers, or modules that yours have",
+    )
 
 
 def check_rank(backbone: nn.Module, targets: Sequence[str], rank: int) -> None:

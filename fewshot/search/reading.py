@@ -11,6 +11,7 @@ from fewshot.algorithms.algorithms import BASELINES
 from fewshot.choice import CLASSES
 from fewshot.complaints import constructor_arguments
 from fewshot.errors import InputError, nearest
+from fewshot.importing import imported
 from fewshot.outer import Training
 from fewshot.search.parameter import Condition, Parameter, WrongParameter, read_parameter
 from fewshot.search.space import Config, Space, value_in
@@ -174,7 +175,7 @@ def class_named(group: str, name: Any) -> tuple[Config, type] | None:
     made: Any = CLASSES[group].get(name) or (BASELINES.get(name) if group == "algorithm" else None)
     if made is None:
         try:
-            made = pkgutil.resolve_name(name)
+            made = imported(name)
         except (ImportError, AttributeError, ValueError):
             return None
     kind, arguments = (made.func, dict(made.keywords)) if isinstance(made, partial) else (made, {})

@@ -1,10 +1,15 @@
 """Up to 200 spoilt files of each kind, the same each time; `python -m benchmarks.fuzz` makes more."""
 
+import hashlib
+import os
+from pathlib import Path
+
 import datasets
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.fuzz.__main__ import by_atheris
 from benchmarks.fuzz.judge import FoundError, judged
 from benchmarks.fuzz.kinds import Kind, kinds
 from fewshot.errors import InputError
@@ -64,3 +69,50 @@ def test_a_hang_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(FoundError, match="no end"):
         judged(Kind([b""], st.binary(), read), b"")
+
+
+ATHERIS = """
+import contextlib, os, sys
+
+def instrument_imports(**_):
+    return contextlib.nullcontext()
+
+def Setup(words, one):
+    global options, folder, judge
+    options, folder, judge = dict(w[1:].split("=", 1) for w in words if w[0] == "-"), words[-1], one
+
+def Fuzz():
+    if options.get("close_fd_mask") == "2":
+        os.close(2)
+    (valid,) = (open(os.path.join(folder, name), "rb").read() for name in os.listdir(folder))
+    for _ in range(int(os.environ["INPUTS"])):
+        judge(valid)
+    with open(options.get("artifact_prefix", "") + "crash-1", "wb") as file:
+        file.write(b"spoilt")
+    os.write(2, b"what brought it down")
+    os.abort()
+"""
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["comes to its end", "is brought down"])
+def test_a_process_of_atheris(ends: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a stand-in that calls as the library does, and leaves what it leaves."""
+    for name in ("library", "here", "temporary"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "library" / "atheris.py").write_text(ATHERIS)
+    path = [str(tmp_path / "library"), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    monkeypatch.setenv("INPUTS", "9" if ends else "3")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.chdir(tmp_path / "here")
+    found = by_atheris("run", 5, 0)
+    assert list((tmp_path / "here").iterdir()) == list((tmp_path / "temporary").iterdir()) == []
+    if ends:
+        assert found == {"read": 5}
+        return
+    (finding,) = found["findings"]
+    assert (found["found"], finding["sha256"]) == (1, hashlib.sha256(b"spoilt").hexdigest())
+    assert bytes.fromhex(finding["begins"]) == b"spoilt"
+    assert finding["said"].startswith("exit code -6: ")
+    assert "what brought it down" in finding["said"]

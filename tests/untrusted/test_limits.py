@@ -2,17 +2,14 @@
 
 import io
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from conftest import Cli
 
 from fewshot.errors import InputError
-from fewshot.untrusted.code import check_code
 from fewshot.untrusted.paths import inside
 from fewshot.untrusted.values import MalformedError, bounded_lines, parse_json, read_json, read_text
 from fewshot.untrusted.yaml_files import LONGEST_YAML, front_matter, parse_yaml
@@ -203,69 +200,6 @@ def test_names_that_stay(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "a")
     for name in ("a", "a/b.json", "...", "a..b", "link/b", "ä b"):
         assert inside(tmp_path, name, "") == tmp_path / name
-
-
-CODE: list[dict[str, Any]] = [
-    {"family": {"init_args": {"reading": {"cleaning": {"steps": ["lower", "os.system"]}}}}},
-    {"family": {"init_args": {"augmentation": {"operations": ["subprocess.getoutput"]}}}},
-    {"family": {"init_args": {"reading": {"cleaning": {"steps": ["torch:load"]}}}}},
-    {"model": {"parts": [{"steps": "sys.exit"}]}},
-    {"family": {"steps": ["fewshot.files.os.system"]}},
-    {"family": {"steps": ["fewshot.files:shutil.rmtree"]}},
-    {"family": {"steps": ["fewshot.files.Path"]}},
-    {"model": {"init_args": {"parts": [{"class_path": "os:system"}]}}},
-    {"algorithm": "subprocess.Popen"},
-    {"family": {"init_args": {"reading": {"cleaning": {"steps": ["nowhere_to_be_found.clean"]}}}}},
-]
-
-
-@pytest.mark.parametrize("config", CODE, ids=str)
-def test_code_that_a_run_names(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError) as raised:
-        check_code(config, "config.yaml")
-    lines = str(raised.value).split("\n")
-    assert lines[:2] == [
-        "the run names code that is neither fewshot's nor your own",
-        "  where:  config.yaml",
-    ]
-    module = lines[-1].rpartition("=")[2]
-    monkeypatch.setenv("FEWSHOT_TRUST", f"other, {module}")
-    check_code(config, "config.yaml")
-
-
-def test_own_functions_and_classes_need_no_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mine_alone.py").write_text("import os\ndef clean(text): return text\n")
-    (tmp_path / "mine_together" / "inside").mkdir(parents=True)
-    (tmp_path / "mine_together" / "inside" / "part.py").write_text("def clean(text): return text\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    steps = ["lower", "fewshot.data.hooks.function_of", "mine_alone.clean", "mine_together.inside.part.clean"]
-    family = {"class_path": "somebody.Tasks", "init_args": {"reading": {"cleaning": {"steps": steps}}}}
-    check_code({"family": family}, "config.yaml")
-    with pytest.raises(InputError, match="neither fewshot's nor your own"):
-        check_code({"family": {"steps": ["mine_alone.os.system"]}}, "config.yaml")
-
-
-def test_a_run_that_would_run_a_command(cli: Cli, run: str, tmp_path: Path) -> None:
-    """`os.system` as a cleaning step would be called with every text of the data."""
-    copy = Path(shutil.copytree(run, tmp_path / "run"))
-    config = yaml.safe_load((copy / "config.yaml").read_text())
-    data = tmp_path / "data.jsonl"
-    rows = [{"text": f"touch {tmp_path / 'written'}; # {n}", "label": c} for c in "abcdef" for n in range(5)]
-    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    reading = {"cleaning": {"steps": ["os.system"]}}
-    init = {"source": str(data), "way": 2, "shot": 1, "queries": 1, "reading": reading}
-    config["family"] = {"class_path": "fewshot.tasks.nway.NWayKShot", "init_args": init}
-    (copy / "config.yaml").write_text(yaml.safe_dump(config))
-    code, _, err = cli("evaluate", copy)
-    assert (code, err) == (
-        2,
-        "error: the run names code that is neither fewshot's nor your own\n"
-        f"  where:  {copy / 'config.yaml'}\n"
-        "  got:    os.system\n"
-        "  needed: code of fewshot, or of a file of yours that is on the path\n"
-        "  do:     if you trust whoever wrote the run, set FEWSHOT_TRUST=os\n",
-    )
-    assert not (tmp_path / "written").exists()
 
 
 @pytest.mark.parametrize(

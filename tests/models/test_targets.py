@@ -1,0 +1,80 @@
+"""Which linear layers are adapted, in backbones whose layers differ."""
+
+import pytest
+from torch import nn
+
+from fewshot.errors import InputError
+from fewshot.models.lora import LoraAdapter
+from fewshot.models.lora_settings import Lora
+from fewshot.models.targets import targets_of
+
+ATTENDS = (1, 3)  # of six layers; the others have a recurrence
+
+
+class Mixed(nn.Module):
+    """Layers of two kinds, as in models that attend in a few of them alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        kinds = ["attention" if number in ATTENDS else "recurrence" for number in range(6)]
+        parts = {"attention": ("q_proj", "v_proj", "out"), "recurrence": ("in_proj", "out")}
+        self.layers = nn.ModuleList(
+            nn.ModuleDict({name: nn.Linear(4, 4) for name in parts[kind]}) for kind in kinds
+        )
+
+
+def found(layers: str, *modules: str) -> list[str]:
+    known = {"Mixed": ["q_proj", "in_proj"]}
+    return targets_of(Mixed(), Lora(layers=layers, modules=modules, rank=2), known)
+
+
+@pytest.mark.parametrize(
+    ("layers", "modules", "wanted"),
+    [
+        ("last:1", ("in_proj",), ["layers.5.in_proj"]),
+        ("last:3", ("q_proj",), ["layers.3.q_proj"]),
+        ("2,3", ("q_proj", "in_proj"), ["layers.2.in_proj", "layers.3.q_proj"]),
+        ("last:1", ("auto",), ["layers.5.in_proj"]),
+        ("1", ("all-linear",), ["layers.1.q_proj", "layers.1.v_proj", "layers.1.out"]),
+    ],
+)
+def test_modules_of_some_layers(layers: str, modules: tuple[str, ...], wanted: list[str]) -> None:
+    assert found(layers, *modules) == wanted
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("layers", "modules", "missing", "there"),
+    [
+        ("last:1", ("q_proj",), "q_proj", "1, 3"),
+        ("4,5", ("in_proj", "v_proj"), "v_proj", "1, 3"),
+        ("1", ("in_proj",), "in_proj", "0, 2, 4, 5"),
+    ],
+)
+def test_modules_of_other_layers(layers: str, modules: tuple[str, ...], missing: str, there: str) -> None:
+    with pytest.raises(InputError) as raised:
+        LoraAdapter(Mixed(), Lora(layers=layers, modules=modules, rank=2))
+    chosen = {"last:1": "5", "4,5": "4, 5", "1": "1"}[layers]
+    assert str(raised.value) == (
+        f"no layer that is adapted has the linear module {missing!r}\n"
+        "  where:  model.lora.modules and model.lora.layers, Mixed\n"
+        f"  got:    layers {chosen}\n"
+        f"  needed: one of its layers at least: {there}\n"
+        "  do:     choose among these layers, or modules that yours have"
+    )
+
+
+@pytest.mark.bad_input
+def test_layers_without_linear_maps() -> None:
+    backbone = Mixed()
+    backbone.layers[5] = nn.Identity()
+    backbone.layers[4] = nn.Identity()
+    backbone.layers.append(nn.ModuleDict({"out": nn.Linear(4, 4)}))
+    with pytest.raises(InputError, match="no layer that is adapted has the linear module 'all-linear'"):
+        targets_of(backbone, Lora(layers="4,5", modules=("all-linear",)), {})
+
+
+@pytest.mark.bad_input
+def test_no_modules() -> None:
+    with pytest.raises(InputError, match="no module is adapted"):
+        Lora(modules=())
