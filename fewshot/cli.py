@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fewshot.errors import FewshotError, InputError, SaidError, suggestion
+from fewshot.errors import FewshotError, InputError, SaidError, shown, suggestion
 from fewshot.untrusted.places import was_handed_over
 from fewshot.versions import PACKAGE, version_of
 
@@ -63,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {type(error).__name__}: {error}\n  do:     add --debug to see where", file=sys.stderr)
+        said = shown(f"{type(error).__name__}: {error}")
+        print(f"error: {said}\n  do:     add --debug to see where", file=sys.stderr)
         return 1
 
 
