@@ -11,6 +11,7 @@ import argparse
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 import subprocess
 import sys
@@ -95,7 +96,10 @@ def main() -> int:
     started = time.perf_counter()
     found: dict[str, dict[str, Any]] = {}
     for name in asked.kinds:
-        inputs, since = round(asked.inputs * every[name].share / whole / len(engines)), time.perf_counter()
+        inputs, since = (
+            math.ceil(asked.inputs * every[name].share / whole / len(engines)),
+            time.perf_counter(),
+        )
         found[name] = {"hypothesis": by_hypothesis(every[name], inputs, asked.seed * 1_000_000).plain()}
         if "atheris" in engines:
             found[name]["atheris"] = by_atheris(name, inputs, asked.seed)
