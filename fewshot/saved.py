@@ -83,19 +83,24 @@ class States:
         self._folder, self._keep = folder, keep
 
     def write(self, state: State) -> None:
-        """Writes a state, whole or not at all, then removes the oldest, and later ones that were damaged.
+        """Writes a state, whole or not at all, then removes the oldest, and others that are not before it.
 
         Raises:
             UnwritableError: the disk is full or cannot be written.
         """
         about = {"step": str(state.step), "facts": json.dumps(state.facts)}
         content = safetensors.torch.save(state.tensors, about)
-        with whole(self._folder / f"step-{state.step:08d}.{_digest(content)}.safetensors") as temporary:
+        own = self._folder / f"step-{state.step:08d}.{_digest(content)}.safetensors"
+        with whole(own) as temporary:
             temporary.write_bytes(content)
         found = self._found()
-        later = [path for path in found if _step(path) > state.step]  # else it would be the oldest itself
-        for path in [*later, *found[: len(found) - len(later)][: -self._keep]]:
-            path.unlink(missing_ok=True)
+        before = [path for path in found if _step(path) < state.step]
+        kept = {own, *before[max(0, len(before) - self._keep + 1) :]}
+        for (
+            path
+        ) in found:  # one that is as late, or later, was damaged: this training has come from before it
+            if path not in kept:
+                path.unlink(missing_ok=True)
 
     def latest(self, say: Callable[[str], None]) -> State | None:
         """The latest state that is as it was written; None where none was saved.

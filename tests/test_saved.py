@@ -199,6 +199,19 @@ def test_where_all_are_damaged_it_is_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("keep", [1, 2, 3])
+def test_a_state_takes_the_place_of_another_one_of_its_step(keep: int, tmp_path: Path) -> None:
+    states = States(tmp_path, keep)
+    for step in (1, 2, 3):
+        states.write(State(step, TENSORS, {}))
+    for number in range(5):  # names in any order
+        states.write(State(3, TENSORS, {"log": number}))
+        state, said = heard(tmp_path)
+        assert state is not None
+        assert (state.facts, said) == ({"log": number}, [])
+        assert len(list(tmp_path.iterdir())) == keep
+
+
 def test_later_states_are_removed_not_those_that_are_written_after_them(tmp_path: Path) -> None:
     states = States(tmp_path, 2)
     for step in (3, 6, 9, 4, 5):
