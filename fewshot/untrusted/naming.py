@@ -4,7 +4,6 @@ It reads texts as YAML where no text is wanted, takes `steps+` for steps that ar
 `reading.cleaning` for what lies further down.
 """
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
@@ -16,11 +15,7 @@ from fewshot.untrusted.yaml_files import parse_yaml
 
 PARTS = ("family", "model", "algorithm")
 STRUCTURE = "[{:-"  # without one of these no text is more than a word
-
-
-class _Reader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # that of the parser
-    def close(self) -> None:
-        self.dispose()
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # that of the parser
 
 
 class Use(Enum):
@@ -72,8 +67,7 @@ def _within(text: str) -> Any:
 def _is_read(text: str) -> bool:
     """Whether the parser's own reader, which is another one, takes a text."""
     try:
-        with contextlib.closing(_Reader(text)) as reader:
-            reader.get_single_data()
+        LOADER(text).get_single_data()
     except yaml.YAMLError:
         return False
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
