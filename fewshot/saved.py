@@ -96,11 +96,9 @@ class States:
         found = self._found()
         before = [path for path in found if _step(path) < state.step]
         kept = {own, *before[max(0, len(before) - self._keep + 1) :]}
-        for (
-            path
-        ) in found:  # one that is as late, or later, was damaged: this training has come from before it
-            if path not in kept:
-                path.unlink(missing_ok=True)
+        # another one that is as late, or later, was damaged: the training has come from a state before it
+        for path in set(found) - kept:
+            path.unlink(missing_ok=True)
 
     def latest(self, say: Callable[[str], None]) -> State | None:
         """The latest state that is as it was written; None where none was saved.
