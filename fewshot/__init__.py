@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fewshot.tasks.domains import Domains
     from fewshot.tasks.episode import Episode
     from fewshot.tasks.family import TaskFamily
+    from fewshot.tasks.inflections import Inflections
     from fewshot.tasks.manifest import Manifest, Replayed
     from fewshot.tasks.masked import MaskedWords
     from fewshot.tasks.matching import Matching
@@ -76,6 +77,7 @@ _HOME = {
     "Domains": "tasks.domains",
     "Episode": "tasks.episode",
     "TaskFamily": "tasks.family",
+    "Inflections": "tasks.inflections",
     "Manifest": "tasks.manifest",
     "Replayed": "tasks.manifest",
     "MaskedWords": "tasks.masked",
@@ -112,6 +114,7 @@ __all__ = [
     "Example",
     "FewShotClassifier",
     "FewshotError",
+    "Inflections",
     "InputError",
     "Lora",
     "LoraCausal",

@@ -6,6 +6,7 @@ from fewshot.tasks.crossdomain import CrossDomain
 from fewshot.tasks.dialogue import Dialogue
 from fewshot.tasks.domains import Domains
 from fewshot.tasks.family import TaskFamily
+from fewshot.tasks.inflections import Inflections
 from fewshot.tasks.masked import MaskedWords
 from fewshot.tasks.matching import Matching
 from fewshot.tasks.mixture import Mixture
@@ -32,6 +33,7 @@ FAMILIES: dict[str, type[TaskFamily]] = {
     "MaskedWords": MaskedWords,
     "Views": Views,
     "Records": Records,
+    "Inflections": Inflections,
     "Matching": Matching,
     "Dialogue": Dialogue,
     "StringTasks": StringTasks,

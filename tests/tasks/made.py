@@ -15,6 +15,7 @@ from fewshot.tasks.crossdomain import CrossDomain
 from fewshot.tasks.dialogue import Dialogue
 from fewshot.tasks.domains import Domains
 from fewshot.tasks.family import TaskFamily
+from fewshot.tasks.inflections import Inflections
 from fewshot.tasks.masked import MaskedWords
 from fewshot.tasks.matching import Matching
 from fewshot.tasks.mixture import Mixture
@@ -109,6 +110,15 @@ def records() -> list[Row]:
     ]
 
 
+def inflections() -> list[Row]:
+    return [
+        {"task": language, "input": f"{language} {n} {features}", "output": f"{language} {n}{ending}"}
+        for language in ("Ape", "Bee", "Cat", "Dog", "Elk", "Fox")
+        for features, ending in (("N;PL", "s"), ("N;GEN", "i"))
+        for n in range(12)
+    ] + [{"task": "Ape", "input": "rare V;PST", "output": "rared"}]
+
+
 def turns() -> list[Row]:
     return [
         {"conversation": f"{p} {c}", "speaker": f"person{(p + n % 2) % 8}", "text": f"turn {n} of {c} by {p}"}
@@ -149,6 +159,7 @@ FAMILIES_MADE: dict[str, Made] = {
     "MaskedWords": Made(lambda: MaskedWords(sentences(), 2, 3, 2), balanced=False),
     "Views": Made(lambda: Views(views(), "thing", way=2, shot=3, queries=2, split=THIRDS)),
     "Records": Made(lambda: Records(records(), 3, 4), balanced=False),
+    "Inflections": Made(lambda: Inflections(inflections(), 3, 4), balanced=False),
     "Dialogue": Made(lambda: Dialogue(turns(), 3, 4, split=HALVES), balanced=False),
     "StringTasks": Made(lambda: StringTasks(3, 4), balanced=False),
     "Matching": Made(lambda: Matching(records(), 3, 2)),

@@ -1,12 +1,13 @@
 """Families whose answers are texts: what they draw."""
 
 import pytest
-from tasks.made import turns
+from tasks.made import inflections, turns
 
 from fewshot.data.split import SIDES, ClassSplit
 from fewshot.errors import InputError
 from fewshot.tasks.dialogue import Dialogue, replies
 from fewshot.tasks.family import episodes
+from fewshot.tasks.inflections import Inflections
 from fewshot.tasks.strings import FORMS, ORDERS, TASKS, StringTasks, tasks_of
 
 HALVES = ClassSplit(fractions=(0.5, 0.25, 0.25))
@@ -97,3 +98,43 @@ def test_a_dialogue_without_context_or_speakers_is_refused() -> None:
         Dialogue(turns(), columns=Columns(label=None))
     with pytest.raises(InputError, match="conversations"):
         Dialogue(turns(), conversation="conversations")
+
+
+def test_an_inflection_is_one_form_of_one_language() -> None:
+    seen: dict[str, set[str]] = {}
+    for side in SIDES:
+        for episode in episodes(Inflections(inflections(), 3, 4), side, 0, range(20)):
+            language, features = episode.source.split("/")[-1].split(" ")
+            seen.setdefault(side, set()).add(language)
+            for example in episode.support + episode.query:
+                assert example.label == example.text + {"N;PL": "s", "N;GEN": "i"}[features]
+                assert example.text.startswith(language), "the lemma alone is read"
+    assert sum(map(len, seen.values())) == 6, "no language on two sides"
+
+
+def test_a_lemma_with_two_forms_stands_once_in_a_cell() -> None:
+    twice = [*inflections(), {"task": "Ape", "input": "Ape 3 N;PL", "output": "Ape 3es"}]
+    family = Inflections(twice, 3, 9, split=ClassSplit(lists={"train": ["Ape"], "test": ["Bee"]}))
+    for episode in episodes(family, "train", 0, range(5)):
+        drawn = episode.support + episode.query
+        assert len({example.text for example in drawn}) == 12
+        assert "Ape 3es" not in {example.label for example in drawn}
+
+
+@pytest.mark.parametrize(
+    ("rows", "sizes", "said"),
+    [
+        (inflections(), (0, 4), "shot is too small"),
+        (inflections(), (3, 10), r"no cell of a paradigm has enough lemmas\n.*\n.*at most 12"),
+        (
+            [{"task": "Ape", "input": "ape", "output": "apes"}],
+            (3, 4),
+            r"an input has no features\n.*\n.*'ape'",
+        ),
+    ],
+)
+def test_inflections_that_cannot_be_drawn_are_refused(
+    rows: list[dict[str, str]], sizes: tuple[int, int], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        Inflections(rows, *sizes)

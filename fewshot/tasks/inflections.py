@@ -1,0 +1,114 @@
+"""Inflections: from a lemma to one of its forms, such as a plural; an episode is one cell of a paradigm.
+
+A wug test (J. Berko: The Child's Learning of English Morphology, Word 14, 1958): which form is asked for, the
+examples alone show. As data: Cotterell et al.: The CoNLL-SIGMORPHON 2018 Shared Task: Universal Morphological
+Reinflection, CoNLL 2018, https://arxiv.org/abs/1810.07125.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from fewshot.data.augment import Augmentation
+from fewshot.data.example import Example
+from fewshot.data.find import Columns
+from fewshot.data.pool import Given, Pool
+from fewshot.data.reading import Reading
+from fewshot.data.split import ClassSplit, Side
+from fewshot.errors import InputError
+from fewshot.tasks.family import TaskFamily
+from fewshot.tasks.records import RECORDS, RecordTasks, check_counts, load_records
+from fewshot.tasks.sided import Sided
+from fewshot.tasks.tasklist import split_tasks
+
+
+class Inflections(Sided):
+    """K support and Q query lemmas of one language, all with the same features; `label` is the form.
+
+    Cells with fewer lemmas than K + Q, and languages without any other, are left out.
+
+    Args:
+        source: as for NWayKShot; a row's input is a lemma, a blank and its features, such as 'walk V;PST'.
+        shot: support lemmas of an episode (K).
+        queries: query lemmas of an episode (Q).
+        columns: which columns hold the input (`text`), the form (`text_pair`) and the language (`label`).
+        split: which languages are for meta-training, validation and test.
+        reading: which rows are read, and how they are cleaned.
+        augmentation: of the lemmas of support sets.
+
+    Raises:
+        InputError: a count below 1, an input without features, no cell with enough lemmas.
+    """
+
+    differs = "tasks"
+
+    def __init__(
+        self,
+        source: Given = "gen_inflection",
+        shot: int = 5,
+        queries: int = 5,
+        columns: Columns = RECORDS,
+        split: ClassSplit = ClassSplit(),
+        reading: Reading = Reading(),
+        augmentation: Augmentation = Augmentation(),
+    ) -> None:
+        check_counts(shot, queries)
+        rows = load_records(source, columns, reading)
+        cells = cells_of(rows, shot + queries)
+        sides: dict[Side, TaskFamily] = {
+            side: RecordTasks(_joined(rows, [cells[language] for language in languages]), shot, queries)
+            for side, languages in split_tasks(split, list(cells), rows.name).items()
+        }
+        super().__init__(sides, rows.name, augmentation, {"source": rows})
+
+
+def cells_of(rows: Pool, needed: int) -> dict[str, list[Example]]:
+    """Language -> lemmas with their forms, of the cells that have as many as needed; `label` is the cell.
+
+    Raises:
+        InputError: an input without features, no such cell.
+    """
+    found: dict[str, list[Example]] = {}
+    largest = 0
+    for language in rows.classes:
+        cells = _by_cell(rows, language)
+        largest = max(largest, *map(len, cells.values()))
+        kept = [example for cell in cells.values() if len(cell) >= needed for example in cell.values()]
+        if kept:
+            found[language] = kept
+    if not found:
+        raise InputError(
+            "no cell of a paradigm has enough lemmas",
+            where=rows.name,
+            got=f"at most {largest}",
+            needed=str(needed),
+            fix="lower shot or queries",
+        )
+    return found
+
+
+def _by_cell(rows: Pool, language: str) -> Mapping[str, Mapping[str, Example]]:
+    """Features -> lemma -> the example, of one language; of a lemma with two forms the first one stays."""
+    found: dict[str, dict[str, Example]] = {}
+    for example in rows.all_of(language):
+        lemma, _, features = example.text.rpartition(" ")
+        if not lemma:
+            raise InputError(
+                "an input has no features",
+                where=f"{rows.name}/{language}",
+                got=repr(example.text),
+                needed="a lemma, a blank and its features, such as 'walk V;PST'",
+            )
+        made = Example(lemma, f"{language} {features}", example.text_pair)
+        found.setdefault(features, {}).setdefault(lemma, made)
+    return found
+
+
+def _joined(rows: Pool, languages: Sequence[Sequence[Example]]) -> Pool:
+    """The cells of some languages as the classes of one pool."""
+
+    def examples() -> Iterator[Example]:
+        for cells in languages:
+            yield from cells
+
+    pool = Pool.of(examples(), rows.name)
+    pool.origin = rows.origin
+    return pool
