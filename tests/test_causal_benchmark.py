@@ -95,6 +95,7 @@ def test_a_head_and_names_on_the_same_model(folder: Callable[..., Path], data_fo
     rows = load(folder("--problems", "banking77", "--methods", "zero-shot", "head"))
     assert [row["generation"] for row in rows] == [None, None]
     assert rows[0]["before"] == rows[0]["accuracy"]["mean"], "nothing is adapted"
+    assert "5-way 2-shot" in markdown(rows), "a quick run says that it has fewer shots"
 
 
 def test_differences_are_of_the_same_episodes() -> None:
@@ -111,7 +112,7 @@ def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_methods_are_asked_what_they_can_do() -> None:
     forms = [name for name, problem in PROBLEMS.items() if problem.kind == "form"]
-    assert len(forms) == 4
+    assert len(forms) == 5
     assert not any(suits(METHODS[name], PROBLEMS["strings"]) for name in ("head", "channel", "zero-shot"))
     assert all(suits(method, PROBLEMS["banking77"]) for method in METHODS.values())
 

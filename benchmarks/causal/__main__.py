@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     folder = given.out or (Path("runs/causal-quick") if given.quick else RESULTS)
     try:
         effort = _effort(given)
-        cells = _cells(given.problems or (QUICK_PROBLEMS if given.quick else ()), given.methods)
+        cells = _cells(given.problems or (list(QUICK_PROBLEMS) if given.quick else ()), given.methods)
         backbone = given.backbone or _pretrained(given.quick)
         if given.resume:
             cells = [cell for cell in cells if not is_there(folder, *cell, backbone, effort)]

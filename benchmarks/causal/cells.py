@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.causal.methods import LORA, METHODS, learner
-from benchmarks.causal.problems import PROBLEMS
+from benchmarks.causal.problems import problem_of
 from benchmarks.cells import is_done
 from benchmarks.machine import machine, provenance
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
@@ -71,7 +71,7 @@ def run_cell(
         compute: where and in what.
         command: what repeats it.
     """
-    about, how = PROBLEMS[problem], METHODS[method]
+    about, how = problem_of(problem, effort.quick), METHODS[method]
     model, algorithm, family = learner(how, about, backbone, compute), how.algorithm(), about.family()
     started, kept = time.perf_counter(), None
     if algorithm.trainable:

@@ -19,7 +19,7 @@ from fewshot.models.prompts import Prompt
 
 LORA = Lora(rank=16, alpha=32, modules=("all-linear",), layers="all")
 PROMPT = Prompt("Input: {text}\nOutput:")  # a word of the input has a space before it, as in the output
-LENGTH = 512  # tokens of a prompt with its examples and its answer
+LENGTH = 1024  # tokens of a prompt with its examples and its answer: as many as the small model has
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """What language models are compared on: tasks of form, of knowledge, and classes asked by their names."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from fewshot.data.reading import Reading
 from fewshot.data.split import ClassSplit
 from fewshot.tasks.family import TaskFamily
+from fewshot.tasks.inflections import Inflections
 from fewshot.tasks.nway import NWayKShot
 from fewshot.tasks.records import Records
 from fewshot.tasks.strings import StringTasks
@@ -41,13 +43,14 @@ def _scan() -> TaskFamily:
     return Records("gen_scan", SHOT, QUERIES, split=ClassSplit(fractions=(0.5, 0.25, 0.25)))
 
 
-def _intents() -> TaskFamily:
-    return NWayKShot("banking77", way=5, shot=5, queries=5, split=ClassSplit(fold="01"))
+def _intents(shot: int) -> TaskFamily:
+    return NWayKShot("banking77", way=5, shot=shot, queries=shot, split=ClassSplit(fold="01"))
 
 
-PROBLEMS: dict[str, Problem] = {
+PROBLEMS: Mapping[str, Problem] = {
     "strings": Problem("form", "held-out pairs of order and form", lambda: StringTasks(SHOT, QUERIES)),
-    "inflection": Problem("form", "held-out languages", _records("gen_inflection"), 48),
+    "inflection": Problem("form", "held-out languages, all forms mixed", _records("gen_inflection"), 48),
+    "one-form": Problem("form", "held-out languages, one form a task, 5 shots", Inflections, 48),
     "extractive": Problem(
         "form", "held-out ways to pick a word", _records("gen_function_vectors", ["extractive"])
     ),
@@ -56,6 +59,15 @@ PROBLEMS: dict[str, Problem] = {
     "abstractive": Problem(
         "knowledge", "held-out mappings of words", _records("gen_function_vectors", ["abstractive"])
     ),
-    "banking77": Problem("classes", "held-out intents, 5-way 5-shot", _intents),
+    "banking77": Problem("classes", "held-out intents, 5-way 5-shot", partial(_intents, 5)),
 }
-QUICK = ("strings", "banking77")
+FEW_SHOTS = "held-out intents, 5-way 2-shot"  # prompts of 25 examples take two cores minutes an outer step
+QUICK: Mapping[str, Problem] = {
+    "strings": PROBLEMS["strings"],
+    "banking77": replace(PROBLEMS["banking77"], about=FEW_SHOTS, family=partial(_intents, 2)),
+}
+
+
+def problem_of(name: str, quick: bool) -> Problem:
+    """A problem by its name, smaller in a quick run."""
+    return QUICK.get(name, PROBLEMS[name]) if quick else PROBLEMS[name]

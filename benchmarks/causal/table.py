@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.causal.methods import METHODS
-from benchmarks.causal.problems import PROBLEMS
+from benchmarks.causal.problems import PROBLEMS, problem_of
 from benchmarks.readme import table_command
 from fewshot.metrics.intervals import mean_interval
 
@@ -29,7 +29,8 @@ def markdown(rows: Sequence[Row]) -> str:
     parts = []
     for name, group in groupby(rows, key=lambda row: str(row["problem"])):
         own = list(group)
-        title = f"*{name}* ({PROBLEMS[name].kind}: {PROBLEMS[name].about}{_sizes(own)})"
+        about = problem_of(name, own[0]["quick"])
+        title = f"*{name}* ({about.kind}: {about.about}{_sizes(own)})"
         parts += [title, "\n".join([HEADER, RULE, *(_line(row, _reference(row, own)) for row in own)])]
     return "\n\n".join([*parts, note(rows)])
 
