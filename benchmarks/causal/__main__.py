@@ -1,8 +1,8 @@
 """A small language model on held-out tasks: how much does the meta-learned initialisation help?
 
 Without --backbone a Llama-shaped model is pretrained first, on the texts of data sets in the folder
-FEWSHOT_DATA (no labels, no outputs of tasks), then on short blocks in which spans of them repeat, and kept
-below runs/. One JSON a cell (problem, method); with --resume a cell that is there is not run again.
+FEWSHOT_DATA (no labels, no outputs of tasks), with spans that stand several times, and kept below runs/. One
+JSON a cell (problem, method); with --resume a cell that is there is not run again.
 """
 
 import argparse
@@ -29,11 +29,13 @@ TEXTS = (
     *("news20", "ag_news", "reuters", "arsc", "mr", "subj", "sst5", "trec", "hwu64", "clinic150", "fewrel"),
     "fewrel_domains",
 )  # not BANKING77
-REPEATING = ["--length", "64", "--batch", "32", "--repeated", "0.8"]  # it goes on so, and learns to copy
-# spans that repeat from the begin, and short blocks, since most of what is learned here is to copy
-BEGIN = ["--vocabulary", "4096", "--length", "128", "--batch", "32", "--lr", "2e-3", "--steps", "2200"]
-BEGIN += ["--repeated", "0.3", "--longest", "40"]
-SMALL = [*BEGIN, "--width", "192", "--layers", "4", "--steps", "300"]  # the last of two options counts
+# Bytes, since to copy is soon learned with few tokens; then blocks as long as prompts with examples.
+BEGIN = "--vocabulary 259 --length 128 --batch 16 --lr 2e-3 --steps 2400 --repeated 0.6 --longest 40"
+THEN = "--length 512 --batch 4 --steps 400 --repeated 0.8 --longest 120"
+# Words of a quick run are of fewer tokens; its model learns no copying.
+SMALL = "--vocabulary 4096 --width 192 --layers 4 --length 128 --batch 32 --lr 2e-3 --steps 300"
+SMALL += " --repeated 0.3 --longest 40"
+SMALL_THEN = "--length 64 --batch 32 --steps 200 --repeated 0.8"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -62,11 +64,8 @@ def _pretrained(quick: bool) -> str:
     """
     folder = Path("runs/causal-lm-quick" if quick else "runs/causal-lm")
     begun = folder.with_name(f"{folder.name}-begun")
-    steps = "200" if quick else "800"
-    for out, words in (
-        (begun, SMALL if quick else BEGIN),
-        (folder, [*REPEATING, "--start", str(begun), "--steps", steps]),
-    ):
+    first, then = (SMALL, SMALL_THEN) if quick else (BEGIN, THEN)
+    for out, words in ((begun, first.split()), (folder, [*then.split(), "--start", str(begun)])):
         if not out.is_dir() and pretrain.main([*TEXTS, "--out", str(out), *words]):
             raise FewshotError("the language model could not be pretrained", where=out)
     return str(folder)

@@ -12,6 +12,7 @@ from fewshot.tasks.coarse import CoarseToFine
 from fewshot.tasks.crossdomain import CrossDomain
 from fewshot.tasks.domains import Domains
 from fewshot.tasks.family import TaskFamily
+from fewshot.tasks.inflections import Inflections
 from fewshot.tasks.masked import MaskedWords
 from fewshot.tasks.matching import Matching
 from fewshot.tasks.mixture import Mixture
@@ -97,6 +98,7 @@ def cases() -> list[Case]:
             ("leopard",),
             lambda: TextPairs("leopard", reading=Reading(only={"task": ["scitail"]})),
         ),
+        Case("Inflections", ("gen_inflection",), Inflections),
         Case("MaskedWords", ("subj",), lambda: MaskedWords("subj")),
         Case("Views", ("trec",), lambda: Views("trec", "fine", split_by="label", split=_thirds())),
         Case("Views", ("arsc",), lambda: Views("arsc", "task", reading=Reading(before={"task": "."}))),
