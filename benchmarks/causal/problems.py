@@ -50,7 +50,9 @@ def _intents(shot: int) -> TaskFamily:
 PROBLEMS: Mapping[str, Problem] = {
     "strings": Problem("form", "held-out pairs of order and form", lambda: StringTasks(SHOT, QUERIES)),
     "inflection": Problem("form", "held-out languages, all forms mixed", _records("gen_inflection"), 48),
-    "one-form": Problem("form", "held-out languages, one form a task, 5 shots", Inflections, 48),
+    "one-form": Problem(
+        "form", "held-out languages, one form a task", partial(Inflections, shot=SHOT, queries=4), 48
+    ),
     "extractive": Problem(
         "form", "held-out ways to pick a word", _records("gen_function_vectors", ["extractive"])
     ),
