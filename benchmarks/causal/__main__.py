@@ -29,7 +29,7 @@ TEXTS = (
     *("news20", "ag_news", "reuters", "arsc", "mr", "subj", "sst5", "trec", "hwu64", "clinic150", "fewrel"),
     "fewrel_domains",
 )  # not BANKING77
-# Bytes, since to copy is soon learned with few tokens; then blocks as long as prompts with examples.
+# Bytes, since to copy is soon learned with few tokens; then longer blocks, since prompts with examples are.
 BEGIN = "--vocabulary 259 --length 128 --batch 16 --lr 2e-3 --steps 2400 --repeated 0.6 --longest 40"
 THEN = "--length 512 --batch 4 --steps 400 --repeated 0.8 --longest 120"
 # Words of a quick run are of fewer tokens; its model learns no copying.

@@ -128,6 +128,7 @@ def _scores(results: Sequence[TaskResult]) -> dict[str, Any]:
     return {
         **{name: summary[name] for name in ("accuracy", "recall", "f1")},
         "generation": summary.get("generation"),
+        "prompts": summary.get("prompts"),
         "answer_loss": summary["loss"],
         "before": summary["before"]["accuracy"]["mean"],
         "seconds_per_task": sum(result.seconds for result in results) / len(results),

@@ -5,7 +5,7 @@ examples alone show. As data: Cotterell et al.: The CoNLL-SIGMORPHON 2018 Shared
 Reinflection, CoNLL 2018, https://arxiv.org/abs/1810.07125.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 from fewshot.data.augment import Augmentation
 from fewshot.data.example import Example
@@ -23,7 +23,8 @@ from fewshot.tasks.tasklist import split_tasks
 class Inflections(Sided):
     """K support and Q query lemmas of one language, all with the same features; `label` is the form.
 
-    Cells with fewer lemmas than K + Q, and languages without any other, are left out.
+    Cells with fewer lemmas than K + Q are left out, and those where half of the forms or more are the lemmas
+    themselves: to copy is no inflection.
 
     Args:
         source: as for NWayKShot; a row's input is a lemma, a blank and its features, such as 'walk V;PST'.
@@ -52,37 +53,38 @@ class Inflections(Sided):
     ) -> None:
         check_counts(shot, queries)
         rows = load_records(source, columns, reading)
-        cells = cells_of(rows, shot + queries)
         sides: dict[Side, TaskFamily] = {
-            side: RecordTasks(_joined(rows, [cells[language] for language in languages]), shot, queries)
-            for side, languages in split_tasks(split, list(cells), rows.name).items()
+            side: RecordTasks(cells_of(rows.only(languages), side, shot + queries), shot, queries)
+            for side, languages in split_tasks(split, rows.classes, rows.name).items()
         }
         super().__init__(sides, rows.name, augmentation, {"source": rows})
 
 
-def cells_of(rows: Pool, needed: int) -> dict[str, list[Example]]:
-    """Language -> lemmas with their forms, of the cells that have as many as needed; `label` is the cell.
+def cells_of(rows: Pool, side: Side, needed: int) -> Pool:
+    """The cells of one side that have as many lemmas as needed, as classes: a language and its features.
 
     Raises:
         InputError: an input without features, no such cell.
     """
-    found: dict[str, list[Example]] = {}
+    kept: list[Example] = []
     largest = 0
     for language in rows.classes:
-        cells = _by_cell(rows, language)
-        largest = max(largest, *map(len, cells.values()))
-        kept = [example for cell in cells.values() if len(cell) >= needed for example in cell.values()]
-        if kept:
-            found[language] = kept
-    if not found:
+        for cell in _by_cell(rows, language).values():
+            copies = sum(example.text_pair == example.text for example in cell.values())
+            if 2 * copies < len(cell):
+                largest = max(largest, len(cell))
+                kept += cell.values() if len(cell) >= needed else ()
+    if not kept:
         raise InputError(
-            "no cell of a paradigm has enough lemmas",
+            f"no cell of a paradigm has enough lemmas on the {side} side",
             where=rows.name,
-            got=f"at most {largest}",
+            got=f"at most {largest}, in {len(rows.classes)} languages",
             needed=str(needed),
-            fix="lower shot or queries",
+            fix="lower shot or queries, or give this side more languages",
         )
-    return found
+    pool = Pool.of(kept, rows.name)
+    pool.origin = rows.origin
+    return pool
 
 
 def _by_cell(rows: Pool, language: str) -> Mapping[str, Mapping[str, Example]]:
@@ -100,15 +102,3 @@ def _by_cell(rows: Pool, language: str) -> Mapping[str, Mapping[str, Example]]:
         made = Example(lemma, f"{language} {features}", example.text_pair)
         found.setdefault(features, {}).setdefault(lemma, made)
     return found
-
-
-def _joined(rows: Pool, languages: Sequence[Sequence[Example]]) -> Pool:
-    """The cells of some languages as the classes of one pool."""
-
-    def examples() -> Iterator[Example]:
-        for cells in languages:
-            yield from cells
-
-    pool = Pool.of(examples(), rows.name)
-    pool.origin = rows.origin
-    return pool
