@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.causal import pretrain
-from benchmarks.causal.blocks import BEGIN, stammered
+from benchmarks.causal.blocks import BEGIN, SPECIAL, renamed, stammered
 from fewshot.models.causal import LoraCausal
 from fewshot.models.compute import Compute
 
@@ -56,10 +56,33 @@ def test_spans_stand_two_or_three_times_one_behind_the_other() -> None:
     assert (found[:-1] + 1 == found[1:]).mean() > 0.8, "spans, not single tokens"
 
 
+def test_tokens_stand_for_one_another() -> None:
+    generator = np.random.Generator(np.random.Philox(0))
+    block = np.array([0, 5, 6, 7, 5, 6, 7, 1, 2], dtype=np.int32)
+    found = [renamed(block, generator, 50) for _ in range(200)]
+    assert all(each.dtype == block.dtype for each in found)
+    assert all((each[1:4] == each[4:7]).all() for each in found), "what was the same is the same"
+    assert all((each[[0, 7, 8]] == [0, 1, 2]).all() for each in found), "special tokens stay"
+    assert {token for each in found for token in each[1:4]} == set(range(SPECIAL, 50))
+
+
 def test_a_model_goes_on_and_says_from_what(texts: str, tmp_path: Path) -> None:
     first, then = tmp_path / "first", tmp_path / "then"
     assert pretrain.main([texts, "--out", str(first), *SMALL]) == 0
-    words = ["--start", str(first), "--steps", "2", "--repeated", "1", "--width", "64", "--length", "24"]
+    words = [
+        "--start",
+        str(first),
+        "--steps",
+        "2",
+        "--repeated",
+        "1",
+        "--renamed",
+        "0",
+        "--width",
+        "64",
+        "--length",
+        "24",
+    ]
     assert pretrain.main([texts, "--out", str(then), *SMALL, *words]) == 0
     before, after = (json.loads((each / pretrain.CURVE).read_text()) for each in (first, then))
     assert after["start"] == before
@@ -72,7 +95,8 @@ def test_a_model_goes_on_and_says_from_what(texts: str, tmp_path: Path) -> None:
     [
         (["--width", "30"], "a multiple of twice the heads"),
         (["--steps", "0"], "numbers above 0"),
-        (["--repeated", "2"], "repeated from 0 to 1"),
+        (["--repeated", "2"], "shares from 0 to 1"),
+        (["--renamed", "-1"], "shares from 0 to 1"),
         (["--start", "nowhere"], "no model to go on from"),
         (["--batch", "5000"], "too little text"),
     ],

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
+SPECIAL = 3  # tokens that are no text: those three
 SHORTEST = 3  # tokens of what is repeated
 
 
@@ -61,3 +62,18 @@ def stammered(
         pieces += [span] * int(generator.integers(2, 4))
         first, written = first + len(span), sum(map(len, pieces))
     return np.concatenate(pieces)[: len(block)]
+
+
+def renamed(
+    block: np.ndarray[Any, np.dtype[np.int32]], generator: np.random.Generator, vocabulary: int
+) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """A block (L,) whose tokens stand for one another: what was the same before is the same behind.
+
+    Args:
+        block: token numbers.
+        generator: of what stands for what.
+        vocabulary: tokens that there are; the special ones, which come first, stay.
+    """
+    names = np.arange(vocabulary, dtype=np.int32)
+    names[SPECIAL:] = generator.permutation(names[SPECIAL:])
+    return np.take(names, block)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.causal.blocks import blocks_of, byte_level_bpe, stammered
+from benchmarks.causal.blocks import blocks_of, byte_level_bpe, renamed, stammered
 from benchmarks.machine import machine, provenance
 from fewshot.data.find import Columns
 from fewshot.data.pool import Pool
@@ -51,6 +51,8 @@ class Recipe:
         lr: its highest rate; linear warm-up over a twentieth, cosine to 0.
         longest: span that is repeated, in tokens.
         repeated: share of the blocks whose spans stand two or three times; of what is held out none is.
+        renamed: share of those blocks whose tokens stand for one another, in another way in each: there only
+            copying helps, of all tokens alike, also of those that no text has.
         seed: of the weights, of the order and of what is repeated.
         compile: by torch.compile, which needs a C++ compiler: a minute, then two thirds of the time on a CPU.
     """
@@ -65,19 +67,20 @@ class Recipe:
     lr: float = 1e-3
     longest: int = 15
     repeated: float = 0.0
+    renamed: float = 0.0
     seed: int = 0
     compile: bool = False
 
     def __post_init__(self) -> None:
-        free = ("seed", "repeated", "compile")  # may be 0
+        free = ("seed", "repeated", "renamed", "compile")  # may be 0
         wrong = [name for name, value in vars(self).items() if name not in free and not value > 0]
-        wrong += [] if 0 <= self.repeated <= 1 else ["repeated"]
+        wrong += [name for name in ("repeated", "renamed") if not 0 <= getattr(self, name) <= 1]
         if wrong or self.width % (2 * self.heads):
             raise InputError(
                 "such a model cannot be made",
                 where=f"--{wrong[0]}" if wrong else "--width",
                 got=getattr(self, wrong[0]) if wrong else f"{self.width} for {self.heads} heads",
-                needed="numbers above 0, a width that is a multiple of twice the heads, repeated from 0 to 1",
+                needed="numbers above 0, a width that is a multiple of twice the heads, shares from 0 to 1",
             )
 
 
@@ -110,6 +113,8 @@ def pretrain(
     generator = np.random.Generator(np.random.Philox(recipe.seed))
     for number in np.flatnonzero(generator.random(len(read)) < recipe.repeated):
         read[number] = stammered(read[number], generator, recipe.longest)
+        if recipe.renamed and generator.random() < recipe.renamed:
+            read[number] = renamed(read[number], generator, len(tokenizer))
     if len(read) < recipe.batch:
         raise InputError(
             "too little text",

@@ -43,13 +43,14 @@ class ZeroShot(Algorithm):
         self.template = template
 
     def adapt(self, learner: Learner, support: TaskBatch) -> Predictor:
-        """The names as the only examples of their classes; a model that scores names does so without adapter.
+        """The names as the only examples of their classes; a language model scores them, or writes, as it is.
 
         Raises:
             InputError: classes whose names are numbers, or that have none.
         """
-        _check_names(support)
-        if learner.reads_names:
+        if not support.written:
+            _check_names(support)
+        if learner.reads_names or support.written:
             return Adapted(learner, Stack({}))
         names = [(t, n, name) for t, names in enumerate(support.names) for n, name in enumerate(names)]
         texts = [(self.template.replace("{}", in_words(name)), None) for *_, name in names]

@@ -12,7 +12,7 @@ from fewshot.data.names import in_words
 from fewshot.errors import InputError
 from fewshot.models.batch import Rows, Shown, Text
 from fewshot.models.choices import Choices
-from fewshot.models.prompts import PromptTokens
+from fewshot.models.prompt_tokens import PromptTokens
 
 
 @dataclass
@@ -126,7 +126,7 @@ class Asking:
         Raises:
             InputError: a name without tokens, two names with the same.
         """
-        answers = [self._tokens.answer(in_words(name)) for name in names]
+        answers = [self._tokens.answer(in_words(name), name) for name in names]
         seen: dict[tuple[int, ...], str] = {}
         for name, answer in zip(names, answers, strict=True):
             other = seen.setdefault(tuple(answer), name)

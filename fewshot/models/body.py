@@ -24,6 +24,7 @@ from fewshot.models.segments import Segments
 from fewshot.models.stack import Stack
 from fewshot.models.surroundings import surroundings
 from fewshot.models.targets import LINEAR
+from fewshot.models.windows import narrowed
 
 WHOLE = (
     "this backbone takes padded rows and runs whole: "
@@ -248,7 +249,7 @@ class Body:
 
     def _packing_is_right(self) -> bool:
         """Tries packed rows against padded ones; a model whose code does not allow for them is found so."""
-        with torch.no_grad():
+        with torch.no_grad(), narrowed(self._model, 2):
             try:
                 padded = self._probe(in_buckets(PROBE, [0, 0], 1), Stack({}))
                 found = self._probe(packed(PROBE, [0, 0], 1), Stack({}))

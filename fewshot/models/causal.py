@@ -28,7 +28,8 @@ from fewshot.models.heads import LikelihoodHead
 from fewshot.models.inputs import Part, TextInputs
 from fewshot.models.lora_learner import LoraLearner, check_positive
 from fewshot.models.lora_settings import Lora
-from fewshot.models.prompts import Prompt, PromptTokens
+from fewshot.models.prompt_tokens import PromptTokens
+from fewshot.models.prompts import Prompt
 from fewshot.models.stack import Stack
 
 LORA = Lora(modules=("auto",), layers="all")
@@ -98,10 +99,20 @@ class LoraCausal(LoraLearner):
         )
         self._next = NextToken(self.peft.get_base_model())
         self._pad = self.tokenizer.pad_token_id or 0
-        self._decoder = Decoder(self._body, self._next, tokens.end, self._pad)
+        self._decoder = Decoder(self._body, self._next, self._ends(tokens.end), self._pad)
         self.calibrated, self.max_new_tokens = calibrated, max_new_tokens
         self._read, self._cut = Counter[int](), Counter[int]()  # prompts by task, see `take_prompts`
         self.head = LikelihoodHead(self.width, scale).to(self.peft.device)
+
+    def _ends(self, end: int | None) -> set[int]:
+        """What ends an answer: the tokenizer's end, and those of the model's turns in a chat."""
+        settings = getattr(self.peft.get_base_model(), "generation_config", None)
+        own = getattr(settings, "eos_token_id", None)
+        added = self.tokenizer.added_tokens_decoder
+        turns = [
+            each for each in (own if isinstance(own, list) else [own]) if each in added
+        ]  # no plain words
+        return {each for each in (end, *turns) if each is not None}
 
     def text_inputs(self, batch: TaskBatch) -> TextInputs:
         """The prompts with what is scored after them."""

@@ -1,6 +1,6 @@
 """Greedy decoding of T adapted tasks together: rows of all tasks in one batch, layers read the stack."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,12 +31,12 @@ class Decoder:
     Args:
         body: the frozen model with its adapter.
         following: its head.
-        end: the token that ends an answer; None where none does.
+        ends: the tokens that end an answer.
         pad: the token that fills up on the left.
     """
 
-    def __init__(self, body: Body, following: NextToken, end: int | None, pad: int) -> None:
-        self._body, self._next, self._end, self._pad = body, following, end, pad
+    def __init__(self, body: Body, following: NextToken, ends: Collection[int], pad: int) -> None:
+        self._body, self._next, self._ends, self._pad = body, following, ends, pad
 
     def write(
         self,
@@ -62,7 +62,7 @@ class Decoder:
             for first in range(0, len(order), size):
                 rows = [_Row(n, task[n], most[n], []) for n in order[first : first + size]]
                 self._write(stack, rows, [prompts[row.number] for row in rows])
-                found |= {row.number: [t for t in row.tokens if t != self._end] for row in rows}
+                found |= {row.number: [t for t in row.tokens if t not in self._ends] for row in rows}
         return [found[number] for number in range(len(prompts))]
 
     def _write(self, stack: Stack, rows: Sequence[_Row], prompts: Sequence[Sequence[int]]) -> None:
@@ -87,9 +87,9 @@ class Decoder:
 
     def _goes_on(self, row: _Row, token: int) -> bool:
         """Takes the token, unless the row has ended; whether another may follow."""
-        if len(row.tokens) < row.most and (not row.tokens or row.tokens[-1] != self._end):
+        if len(row.tokens) < row.most and (not row.tokens or row.tokens[-1] not in self._ends):
             row.tokens.append(token)
-        return len(row.tokens) < row.most and row.tokens[-1] != self._end
+        return len(row.tokens) < row.most and row.tokens[-1] not in self._ends
 
     def _padded(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Token numbers and mask, (R, L), filled up on the left."""

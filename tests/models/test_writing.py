@@ -142,7 +142,7 @@ def test_an_example_is_a_turn_of_a_chat(make_causal: CausalMaker) -> None:
     learner.tokenizer.chat_template = (
         "{% for m in messages %}{{ m['role'] }} said {{ m['content'] }} {% endfor %}"
     )
-    from fewshot.models.prompts import PromptTokens
+    from fewshot.models.prompt_tokens import PromptTokens
 
     tokens = PromptTokens(learner.tokenizer, Prompt("is {text} it", chat=True), 100)
     found, cut = tokens.prompt(("this", None), 5, [Shown(("that", None), "no")])

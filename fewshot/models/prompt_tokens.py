@@ -1,0 +1,207 @@
+"""Prompts as token numbers: a text in its template, after examples, cut where it is too long; and answers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fewshot.errors import InputError
+from fewshot.models.batch import Shown, Text
+from fewshot.models.prompts import Prompt
+
+APART = "\n\n"  # between examples
+LEAD = ":"  # what an answer is tokenised behind: alone, some tokenizers give it another first token
+
+
+class PromptTokens:
+    """Prompts and answers as token numbers.
+
+    Args:
+        tokenizer: of transformers.
+        prompt: the template.
+        max_length: tokens of a prompt with its answer.
+
+    Raises:
+        InputError: a chat template that the tokenizer does not have.
+    """
+
+    def __init__(self, tokenizer: Any, prompt: Prompt, max_length: int) -> None:
+        self._tokenizer, self._prompt, self._max_length = tokenizer, prompt, max_length
+        if prompt.chat and not getattr(tokenizer, "chat_template", None):
+            raise InputError(
+                "the tokenizer has no chat template",
+                where="model.prompt.chat",
+                got="a base model's tokenizer",
+                needed="a chat model, or false",
+            )
+        plain = tokenizer("a")["input_ids"]
+        begin = tokenizer.bos_token_id
+        self.end: int | None = tokenizer.eos_token_id
+        self._begin = [begin] if begin is not None and plain[:1] == [begin] else []
+        self._lead = self._ids(LEAD)
+
+    def answer(self, answer: str, given: str = "") -> list[int]:
+        """Token numbers of an answer as it stands behind a prompt, with what stands before it.
+
+        Args:
+            answer: what is scored or written.
+            given: what it was made of, for messages, where that is something else.
+
+        Raises:
+            InputError: nothing is left of it.
+        """
+        said = self._prompt.before + answer
+        behind, size = self._ids(LEAD + said), len(self._lead)
+        found = behind[size:] if behind[:size] == self._lead else self._ids(said)
+        if not answer.strip() or not found:
+            raise InputError(
+                "an answer without tokens",
+                where="a label name, or what is to be written",
+                got=repr(given or answer),
+                needed="words that the tokenizer has tokens for",
+                fix="give the class another name in the data, or leave the record out",
+            )
+        return found
+
+    def written(self, answer: str) -> list[int]:
+        """Token numbers of an answer with the end behind it.
+
+        Raises:
+            InputError: nothing is left of it, or the tokenizer has no end.
+        """
+        if self.end is None:
+            raise InputError(
+                "the tokenizer has no token for the end of an answer",
+                where="model.backbone",
+                needed="a tokenizer with an eos token, for families whose answers are texts",
+            )
+        return [*self.answer(answer), self.end]
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """What was written."""
+        decoded: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        return decoded.removeprefix(self._prompt.before)
+
+    def turned(self, text: Text, name: str, shown: Sequence[Shown] = ()) -> tuple[list[int], list[int], bool]:
+        """Token numbers of a class name, of the text that is judged after it, and whether something was cut.
+
+        A text has half of the length at most, its end; of the examples as many as there is room for.
+
+        Raises:
+            InputError: a name that leaves no room.
+        """
+        before, after = self._prompt.turned(text, name)
+        examples = [self._ids("".join(self._prompt.turned(each.text, each.answer)) + APART) for each in shown]
+        read, answer = self._ids(before), self._ids(after)
+        judged = answer[-self._max_length // 2 :]
+        most = self._max_length - len(self._begin) - len(read) - len(judged)
+        if most < 0:
+            raise InputError(
+                "a class name leaves no room for the text",
+                where="a label name",
+                got=f"{name!r}, {len(read)} tokens",
+                needed=f"fewer than half of model.max_length, which is {self._max_length}",
+            )
+        kept = _last(examples, most)
+        found = [*self._begin, *(token for each in kept for token in each), *read]
+        return found, judged, len(kept) < len(shown) or judged != answer
+
+    def prompt(self, text: Text, room: int, shown: Sequence[Shown] = ()) -> tuple[list[int], bool]:
+        """Token numbers of a prompt, and whether something was too long: examples, then the text itself.
+
+        Examples go one by one, the first one first; the text is cut from the left.
+
+        Args:
+            text: a text, or a pair, of which the first is cut.
+            room: tokens that the answer needs.
+            shown: examples that come before it.
+
+        Raises:
+            InputError: no room for the text at all, a prompt without any token.
+        """
+        most = self._max_length - room
+        kept = self._fitting(text, shown, most)
+        found = self._whole(text, kept)
+        if len(found) <= most:
+            return found, len(kept) < len(shown)
+        first_text, second = text
+        starts = [start for start, _ in self._offsets(first_text)]
+        over = len(found) - most
+        while over < len(starts):
+            found = self._whole((first_text[starts[over] :], second))
+            if len(found) <= most:
+                return found, True
+            over += len(found) - most
+        raise InputError(
+            "the prompt has no room for the text",
+            where="model.max_length",
+            got=f"{self._max_length} tokens, of which the answer to {first_text[:40]!r} needs {room}",
+            needed=f"at least {len(self._whole(('', second))) + room + 1} tokens",
+            fix="raise model.max_length, or shorten model.prompt.template",
+        )
+
+    def _fitting(self, text: Text, shown: Sequence[Shown], most: int) -> Sequence[Shown]:
+        """As many of the last examples as there is room for."""
+        if self._prompt.chat:  # whose template may write anything around them
+            places = range(len(shown))
+            return next((shown[n:] for n in places if len(self._whole(text, shown[n:])) <= most), ())
+        kept = _last([self._example(each) for each in shown], most - len(self._whole(text)))
+        return shown[len(shown) - len(kept) :]
+
+    def _whole(self, text: Text, shown: Sequence[Shown] = ()) -> list[int]:
+        """Token numbers of a prompt; never none, since what comes first is scored behind the last of them.
+
+        Raises:
+            InputError: no token, and none that a text could begin with.
+        """
+        found = self._all(text, shown) or self._start()
+        if not found:
+            raise InputError(
+                "a prompt without tokens",
+                where="model.prompt.template",
+                got=f"{self._prompt.template!r} with an empty text",
+                needed="words beside the text, since the tokenizer has no token to begin or end a text with",
+            )
+        return found
+
+    def _start(self) -> list[int]:
+        """What a text can begin with where nothing stands there."""
+        own = (self._tokenizer.bos_token_id, self.end)
+        return [each for each in own if each is not None][:1]
+
+    def _all(self, text: Text, shown: Sequence[Shown]) -> list[int]:
+        filled = self._prompt.filled(text)
+        if self._prompt.chat:
+            said = [turn for each in shown for turn in self._turns(each)]
+            said.append({"role": "user", "content": filled})
+            filled = self._tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
+            return self._ids(filled)
+        examples = [token for each in shown for token in self._example(each)]
+        return [*self._begin, *examples, *self._ids(filled)]
+
+    def _example(self, shown: Shown) -> list[int]:
+        """An example: the prompt, then the tokens that its answer is scored by, with the end behind them."""
+        end = [] if self.end is None else [self.end]  # else the model cannot see where an answer stops
+        read = self._ids(self._prompt.filled(shown.text))
+        return [*read, *self.answer(shown.answer), *end, *self._ids(APART)]
+
+    def _turns(self, shown: Shown) -> list[dict[str, str]]:
+        """An example as what a user says and what is answered, with what stands before an answer."""
+        said, answer = self._prompt.filled(shown.text), self._prompt.before + shown.answer
+        return [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _offsets(self, text: str) -> list[tuple[int, int]]:
+        found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        offsets: list[tuple[int, int]] = found["offset_mapping"]
+        return offsets
+
+
+def _last(examples: Sequence[list[int]], most: int) -> Sequence[list[int]]:
+    """As many of the last examples as have so many tokens together."""
+    first = len(examples)
+    while first and len(examples[first - 1]) <= most:
+        first -= 1
+        most -= len(examples[first])
+    return examples[first:]
