@@ -13,6 +13,8 @@ from benchmarks.causal.methods import METHODS, suits
 from benchmarks.causal.problems import PROBLEMS
 from benchmarks.causal.table import _reference, difference, load, markdown
 from benchmarks.readme import marks
+from fewshot.errors import InputError
+from fewshot.files import write_json
 
 
 @pytest.fixture
@@ -59,23 +61,46 @@ def test_cells_are_written_once_and_make_a_table(
     assert ran == ["maml"], "only what is trained depends on the outer steps"
 
 
-def test_the_model_is_pretrained_once_in_two_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_model_is_pretrained_once_in_two_stages(
+    quick: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[list[str]] = []
 
-    def made(words: list[str]) -> int:
+    def made(words: list[str]) -> None:
         asked.append(words)
-        Path(words[words.index("--out") + 1]).mkdir(parents=True)
-        return 0
+        out = Path(words[words.index("--out") + 1])
+        write_json(
+            out / pretrain.CURVE, {"recipe": vars(pretrain._recipe(pretrain._parser().parse_args(words)))}
+        )
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretrain, "main", made)
+    monkeypatch.setattr(pretrain, "run", made)
+    place = "runs/causal-lm-quick" if quick else "runs/causal-lm"
     for _ in range(2):
-        assert benchmark._pretrained(quick=True) == "runs/causal-lm-quick"
+        assert benchmark._pretrained(quick) == place
     first, then = asked
-    assert first[first.index("--out") + 1] == then[then.index("--start") + 1] != "runs/causal-lm-quick"
+    assert first[first.index("--out") + 1] == then[then.index("--start") + 1] != place
     assert "--repeated" in then
     assert float(first[first.index("--repeated") + 1]) < float(then[then.index("--repeated") + 1])
     assert "banking77" not in first
+    folder = Path(place)
+    about = pretrain.about_model(folder)
+    write_json(folder / pretrain.CURVE, {"recipe": about["recipe"] | {"compile": True}})
+    assert benchmark._pretrained(quick) == place, "how it was computed does not matter"
+    write_json(folder / pretrain.CURVE, {"recipe": about["recipe"] | {"steps": 7}})
+    with pytest.raises(InputError, match=r"made otherwise\n.*\n.*--steps 7"):
+        benchmark._pretrained(quick)
+
+
+def test_texts_that_are_not_there_are_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FEWSHOT_DATA", str(tmp_path / "none"))
+    assert benchmark.main(["--quick"]) == 2
+    assert capsys.readouterr().err.count("error:") == 1
+    assert not list(tmp_path.rglob("runs/*"))
 
 
 def test_no_outer_steps_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +138,7 @@ def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_methods_are_asked_what_they_can_do() -> None:
     forms = [name for name, problem in PROBLEMS.items() if problem.kind == "form"]
     assert len(forms) == 5
-    assert not any(suits(METHODS[name], PROBLEMS["strings"]) for name in ("head", "channel", "zero-shot"))
+    assert not any(suits(METHODS[name], PROBLEMS["strings"]) for name in ("head", "channel"))
     assert all(suits(method, PROBLEMS["banking77"]) for method in METHODS.values())
 
 

@@ -60,14 +60,17 @@ def _pretrained(quick: bool) -> str:
     """The folder of the small language model, which is made where it is not there.
 
     Raises:
-        FewshotError: it could not be made.
+        InputError: texts that cannot be read, a model of another recipe in its place.
     """
     folder = Path("runs/causal-lm-quick" if quick else "runs/causal-lm")
     begun = folder.with_name(f"{folder.name}-begun")
     first, then = (SMALL, SMALL_THEN) if quick else (BEGIN, THEN)
     for out, words in ((begun, first.split()), (folder, [*then.split(), "--start", str(begun)])):
-        if not out.is_dir() and pretrain.main([*TEXTS, "--out", str(out), *words]):
-            raise FewshotError("the language model could not be pretrained", where=out)
+        given = [*TEXTS, "--out", str(out), *words]
+        if out.is_dir():
+            pretrain.check_same(out, given)
+        else:
+            pretrain.run(given)
     return str(folder)
 
 

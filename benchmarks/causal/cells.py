@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.causal.methods import LORA, METHODS, learner
+from benchmarks.causal.methods import LENGTH, LORA, METHODS, PROMPT, learner
+from benchmarks.causal.pretrain import about_model
 from benchmarks.causal.problems import problem_of
 from benchmarks.cells import is_done
 from benchmarks.machine import machine, provenance
@@ -54,8 +55,17 @@ def is_there(folder: Path, problem: str, method: str, backbone: str, effort: Eff
     if not is_done(path, effort.quick, effort.episodes):
         return False
     found = json.loads(path.read_text(encoding="utf-8"))
-    same: bool = found["backbone"] == about_backbone(Path(backbone))
+    same = found["backbone"] == about_backbone(Path(backbone)) and found.get("asked") == asked(
+        problem, effort
+    )
     return same and found["outer_steps"] in (0, effort.steps)
+
+
+def asked(problem: str, effort: Effort) -> dict[str, Any]:
+    """How a problem is asked; a cell of other tasks, prompts or limits is another cell."""
+    about = problem_of(problem, effort.quick)
+    limits = {"max_length": LENGTH, "max_new_tokens": about.most}
+    return {"tasks": about.about, "template": PROMPT.template} | limits
 
 
 def run_cell(
@@ -100,6 +110,7 @@ def run_cell(
         "kept_step": kept.step if kept else None,
         "validation_accuracy": kept.accuracy if kept else None,
         "training_seconds": trained - started if algorithm.trainable else 0.0,
+        "asked": asked(problem, effort),
         "lora": asdict(LORA),
         "backbone": about_backbone(Path(backbone)),
         "ran": model.note(),
@@ -111,10 +122,7 @@ def run_cell(
 
 def about_backbone(folder: Path) -> dict[str, Any]:
     """What the files of a model that was pretrained here and of its start say; else its name."""
-    path = folder / "pretraining.json"
-    if not path.is_file():
-        return {"name": folder.name}
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = about_model(folder)
     names = ("recipe", "parameters", "tokens", "held_out_loss", "sources", "commit")
     about = {name: found[name] for name in names if name in found}
     if "start" in found:

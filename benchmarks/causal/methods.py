@@ -40,7 +40,7 @@ class Method:
 
 
 METHODS: Mapping[str, Method] = {
-    "zero-shot": Method(ZeroShot, "zero-shot, by names", ("classes",)),
+    "zero-shot": Method(ZeroShot, "zero-shot"),
     "in-context": Method(InContext, "in-context learning"),
     "channel": Method(lambda: InContext(channel=True), "in-context learning, channel", ("classes",)),
     "fine-tune": Method(FineTune, "LoRA from scratch"),

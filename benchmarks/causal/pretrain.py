@@ -27,7 +27,7 @@ from benchmarks.causal.blocks import blocks_of, byte_level_bpe, renamed, stammer
 from benchmarks.machine import machine, provenance
 from fewshot.data.find import Columns
 from fewshot.data.pool import Pool
-from fewshot.errors import FewshotError, InputError
+from fewshot.errors import FewshotError, InputError, listing
 from fewshot.files import whole, write_json
 from fewshot.models.compute import Compute
 from fewshot.run import check_free
@@ -230,30 +230,64 @@ def _arguments(recipe: Recipe, scratch: str) -> Any:
 
 def main(arguments: Sequence[str]) -> int:
     """The command; exit codes as those of `fewshot`."""
-    given = _parser().parse_args(list(arguments))
     try:
-        sizes = {name: getattr(given, name) for name in vars(Recipe())}
-        recipe, out = Recipe(**sizes), Path(given.out)
-        check_free(out)
-        columns = Columns(text=given.text, label=None)
-        pools = [Pool.load(each, columns) for each in given.sources]
-        sources = [{"source": pool.origin.pinned, "sha256": pool.origin.sha256} for pool in pools]
-        texts = [text for pool in pools for text in pool.texts()]
-        start = Path(given.start) if given.start else None
-        before = {"start": _before(start)} if start else {}
-        result = pretrain(texts, recipe, out, {"sources": sources, "texts": len(texts)} | before, start)
+        run(arguments)
     except FewshotError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    loss = result["held_out_loss"]
-    print(f"{result['parameters']:,} parameters, loss on held-out text {loss:.3f} nats a token")
-    print(f"written to {out}")
     return 0
 
 
-def _before(start: Path) -> dict[str, Any]:
-    """What the file of the model says that is gone on from; nothing where there is none."""
-    path = start / CURVE
+def run(arguments: Sequence[str]) -> None:
+    """What the command does.
+
+    Raises:
+        InputError: see `Recipe` and `pretrain`; a folder that is there, a source that cannot be read.
+    """
+    given = _parser().parse_args(list(arguments))
+    recipe, out = _recipe(given), Path(given.out)
+    check_free(out)
+    columns = Columns(text=given.text, label=None)
+    pools = [Pool.load(each, columns) for each in given.sources]
+    sources = [{"source": pool.origin.pinned, "sha256": pool.origin.sha256} for pool in pools]
+    texts = [text for pool in pools for text in pool.texts()]
+    start = Path(given.start) if given.start else None
+    before = {"start": about_model(start)} if start else {}
+    result = pretrain(texts, recipe, out, {"sources": sources, "texts": len(texts)} | before, start)
+    loss = result["held_out_loss"]
+    print(f"{result['parameters']:,} parameters, loss on held-out text {loss:.3f} nats a token")
+    print(f"written to {out}")
+
+
+def check_same(folder: Path, arguments: Sequence[str]) -> None:
+    """Refuses a folder whose model was not made by such a command.
+
+    Raises:
+        InputError: another recipe.
+    """
+    wanted, found = (
+        vars(_recipe(_parser().parse_args(list(arguments)))),
+        about_model(folder).get("recipe", {}),
+    )
+    # how it was computed does not matter
+    differ = [name for name, value in wanted.items() if name != "compile" and found.get(name) != value]
+    if differ:
+        raise InputError(
+            "the language model that is there was made otherwise",
+            where=folder,
+            got=listing(f"--{name} {found.get(name)}" for name in differ),
+            needed=listing(f"--{name} {wanted[name]}" for name in differ),
+            fix="move it away, so that one is made, or name it as --backbone",
+        )
+
+
+def _recipe(given: argparse.Namespace) -> Recipe:
+    return Recipe(**{name: getattr(given, name) for name in vars(Recipe())})
+
+
+def about_model(folder: Path) -> dict[str, Any]:
+    """What the file of a model says that was made here; nothing where there is none."""
+    path = folder / CURVE
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return found
 

@@ -25,13 +25,14 @@ class Problem:
         kind: what a task asks for.
         about: for the table.
         family: makes it; data sets are looked for in the folder FEWSHOT_DATA.
-        most: tokens of an answer.
+        most: tokens of an answer, which are bytes where the small model writes it; of longer right answers as
+            many as those have.
     """
 
     kind: Kind
     about: str
     family: Callable[[], TaskFamily]
-    most: int = 24
+    most: int = 64
 
 
 def _records(name: str, kinds: list[str] | None = None) -> Callable[[], TaskFamily]:
@@ -49,14 +50,14 @@ def _intents(shot: int) -> TaskFamily:
 
 PROBLEMS: Mapping[str, Problem] = {
     "strings": Problem("form", "held-out pairs of order and form", lambda: StringTasks(SHOT, QUERIES)),
-    "inflection": Problem("form", "held-out languages, all forms mixed", _records("gen_inflection"), 48),
+    "inflection": Problem("form", "held-out languages, all forms mixed", _records("gen_inflection")),
     "one-form": Problem(
-        "form", "held-out languages, one form a task", partial(Inflections, shot=SHOT, queries=4), 48
+        "form", "held-out languages, one form a task", partial(Inflections, shot=SHOT, queries=4)
     ),
     "extractive": Problem(
         "form", "held-out ways to pick a word", _records("gen_function_vectors", ["extractive"])
     ),
-    "scan": Problem("form", "held-out splits of SCAN, which share one mapping", _scan, 256),
+    "scan": Problem("form", "held-out splits of SCAN, which share one mapping", _scan, 512),
     "relations": Problem("knowledge", "held-out relations", _records("gen_relations", ["factual"])),
     "abstractive": Problem(
         "knowledge", "held-out mappings of words", _records("gen_function_vectors", ["abstractive"])
