@@ -1,5 +1,6 @@
 """The benchmark of language models, on a tiny one."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -88,8 +89,18 @@ def test_the_model_is_pretrained_once_in_two_stages(
     about = pretrain.about_model(folder)
     write_json(folder / pretrain.CURVE, {"recipe": about["recipe"] | {"compile": True}})
     assert benchmark._pretrained(quick) == place, "how it was computed does not matter"
+    fewer = {name: value for name, value in about["recipe"].items() if name != "seed"}
+    write_json(folder / pretrain.CURVE, {"recipe": fewer})
+    shutil.rmtree(f"{place}-begun")
+    assert benchmark._pretrained(quick) == place, (
+        "what was written before there was a setting has its default"
+    )
+    assert len(asked) == 2, "the begin is not asked for where the model is there"
     write_json(folder / pretrain.CURVE, {"recipe": about["recipe"] | {"steps": 7}})
     with pytest.raises(InputError, match=r"made otherwise\n.*\n.*--steps 7"):
+        benchmark._pretrained(quick)
+    (folder / pretrain.CURVE).unlink()
+    with pytest.raises(InputError, match=f"no {pretrain.CURVE}"):
         benchmark._pretrained(quick)
 
 
@@ -111,8 +122,10 @@ def test_no_outer_steps_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_rows_of_other_models_are_not_compared() -> None:
     ours = {"method": "maml", "backbone": {"name": "a"}}
     theirs = {"method": "fine-tune", "backbone": {"name": "b"}}
+    otherwise = {"method": "fine-tune", "backbone": {"name": "a"}, "asked": {"tasks": "others"}}
     assert _reference(ours, [ours, theirs]) is ours
     assert _reference(theirs, [ours, theirs]) is None
+    assert _reference(otherwise, [ours, otherwise]) is None
 
 
 @pytest.mark.data

@@ -32,7 +32,7 @@ TEXTS = (
 # Bytes, since to copy is soon learned with few tokens; then longer blocks, since prompts with examples are.
 BEGIN = "--vocabulary 259 --length 128 --batch 16 --lr 2e-3 --steps 2400 --repeated 0.6 --longest 40"
 THEN = "--length 512 --batch 4 --steps 500 --repeated 0.8 --longest 120 --renamed 0.4"
-# Words of a quick run are of fewer tokens; its model learns no copying.
+# A quick run reads tokens of several letters, since they are fewer; its model does not learn to copy.
 SMALL = "--vocabulary 4096 --width 192 --layers 4 --length 128 --batch 32 --lr 2e-3 --steps 300"
 SMALL += " --repeated 0.3 --longest 40"
 SMALL_THEN = "--length 64 --batch 32 --steps 200 --repeated 0.8"
@@ -65,12 +65,16 @@ def _pretrained(quick: bool) -> str:
     folder = Path("runs/causal-lm-quick" if quick else "runs/causal-lm")
     begun = folder.with_name(f"{folder.name}-begun")
     first, then = (SMALL, SMALL_THEN) if quick else (BEGIN, THEN)
-    for out, words in ((begun, first.split()), (folder, [*then.split(), "--start", str(begun)])):
-        given = [*TEXTS, "--out", str(out), *words]
-        if out.is_dir():
-            pretrain.check_same(out, given)
-        else:
-            pretrain.run(given)
+    goes_on = [*TEXTS, "--out", str(folder), "--start", str(begun), *then.split()]
+    if folder.is_dir():
+        pretrain.check_same(folder, goes_on)
+        return str(folder)
+    begins = [*TEXTS, "--out", str(begun), *first.split()]
+    if begun.is_dir():
+        pretrain.check_same(begun, begins)
+    else:
+        pretrain.run(begins)
+    pretrain.run(goes_on)
     return str(folder)
 
 

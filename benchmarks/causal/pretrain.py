@@ -260,22 +260,20 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def check_same(folder: Path, arguments: Sequence[str]) -> None:
-    """Refuses a folder whose model was not made by such a command.
+    """Refuses a folder whose model was not made by the recipe of such a command.
 
     Raises:
-        InputError: another recipe.
+        InputError: another recipe, or none that is known.
     """
-    wanted, found = (
-        vars(_recipe(_parser().parse_args(list(arguments)))),
-        about_model(folder).get("recipe", {}),
-    )
+    wanted, recipe = vars(_recipe(_parser().parse_args(list(arguments)))), about_model(folder).get("recipe")
+    found = vars(Recipe()) | recipe if recipe else {}  # what was written earlier may have fewer settings
     # how it was computed does not matter
     differ = [name for name, value in wanted.items() if name != "compile" and found.get(name) != value]
     if differ:
         raise InputError(
             "the language model that is there was made otherwise",
             where=folder,
-            got=listing(f"--{name} {found.get(name)}" for name in differ),
+            got=listing(f"--{name} {found[name]}" for name in differ) if found else f"no {CURVE}",
             needed=listing(f"--{name} {wanted[name]}" for name in differ),
             fix="move it away, so that one is made, or name it as --backbone",
         )

@@ -23,7 +23,7 @@ class Problem:
 
     Args:
         kind: what a task asks for.
-        about: for the table.
+        about: for the table, and what tells cells apart: with other shots it reads otherwise.
         family: makes it; data sets are looked for in the folder FEWSHOT_DATA.
         most: tokens of an answer, which are bytes where the small model writes it; of longer right answers as
             many as those have.

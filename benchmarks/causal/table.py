@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from benchmarks.causal.blocks import SPECIAL
 from benchmarks.causal.methods import METHODS
 from benchmarks.causal.problems import PROBLEMS, problem_of
 from benchmarks.readme import table_command
@@ -13,6 +14,7 @@ from fewshot.metrics.intervals import mean_interval
 
 Row = dict[str, Any]
 REFERENCE = "maml"
+BYTES = 256 + SPECIAL
 HEADER = "| method | right | F1 | before | answer loss | meta-learned is better by | s a task | training, s |"
 RULE = "| --- | --: | --: | --: | --: | --: | --: | --: |"
 
@@ -42,9 +44,13 @@ def _sizes(rows: Sequence[Row]) -> str:
 
 
 def _reference(row: Row, rows: Sequence[Row]) -> Row | None:
-    """What a row is compared with: of the same language model."""
-    same = (each for each in rows if each["backbone"] == row["backbone"])
+    """What a row is compared with: of the same language model, asked in the same way."""
+    same = (each for each in rows if _setting(each) == _setting(row))
     return next((each for each in same if each["method"] == REFERENCE), None)
+
+
+def _setting(row: Row) -> tuple[Any, Any]:
+    return row["backbone"], row.get("asked")
 
 
 def _line(row: Row, reference: Row | None) -> str:
@@ -81,7 +87,11 @@ def note(rows: Sequence[Row]) -> str:
     said = [
         f"{each['name']}"
         + (f", {each['parameters'] / 1e6:.1f} M parameters, " if "parameters" in each else "")
-        + (f"{each['held_out_loss']:.2f} nats a token on held-out text" if "held_out_loss" in each else "")
+        + (
+            f"{each['held_out_loss']:.2f} nats a {_unit(each)} of held-out text"
+            if "held_out_loss" in each
+            else ""
+        )
         for each in models.values()
     ]
     machines = sorted({f"{row['machine']['processor']} ({row['machine']['instructions']})" for row in rows})
@@ -90,6 +100,11 @@ def note(rows: Sequence[Row]) -> str:
         f"for all methods; intervals are over tasks. Right: token by token to its end, or the right class. "
         f"{'; '.join(machines)}; commit {', '.join(sorted({str(row['commit']) for row in rows}))}."
     )
+
+
+def _unit(backbone: Row) -> str:
+    """What the loss is of: a vocabulary of no more than the bytes has no other tokens."""
+    return "byte" if backbone["recipe"]["vocabulary"] <= BYTES else "token"
 
 
 if __name__ == "__main__":

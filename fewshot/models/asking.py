@@ -110,6 +110,8 @@ class Asking:
 
     def _channel(self, rows: Rows) -> Question:
         """Each text after every class name; slots as for names."""
+        for names in rows.names:
+            self._names(names)  # told apart, and in words
         width = max(rows.ways)
         asked = Question(Choices(self._branching), len(rows.texts) * width)
         for row, text in enumerate(rows.texts):

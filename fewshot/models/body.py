@@ -249,10 +249,11 @@ class Body:
 
     def _packing_is_right(self) -> bool:
         """Tries packed rows against padded ones; a model whose code does not allow for them is found so."""
-        with torch.no_grad(), narrowed(self._model, 2):
+        with torch.no_grad():
             try:
-                padded = self._probe(in_buckets(PROBE, [0, 0], 1), Stack({}))
-                found = self._probe(packed(PROBE, [0, 0], 1), Stack({}))
+                with narrowed(self._model, 2):
+                    padded = self._probe(in_buckets(PROBE, [0, 0], 1), Stack({}))
+                    found = self._probe(packed(PROBE, [0, 0], 1), Stack({}))
             except Exception:  # blocks called otherwise, arguments that are not taken: all mean no
                 return False
         error = (found - padded).norm() / padded.norm()

@@ -13,6 +13,7 @@ the prompt; what is written is decoded greedily.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -108,7 +109,8 @@ class LoraCausal(LoraLearner):
         """What ends an answer: the tokenizer's end, and those of the model's turns in a chat."""
         settings = getattr(self.peft.get_base_model(), "generation_config", None)
         own = getattr(settings, "eos_token_id", None)
-        added = self.tokenizer.added_tokens_decoder
+        known = getattr(self.tokenizer, "added_tokens_decoder", None)
+        added = known if isinstance(known, Mapping) else {}  # a method that fails, in some
         turns = [
             each for each in (own if isinstance(own, list) else [own]) if each in added
         ]  # no plain words

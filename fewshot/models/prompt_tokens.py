@@ -1,6 +1,7 @@
 """Prompts as token numbers: a text in its template, after examples, cut where it is too long; and answers."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from fewshot.errors import InputError
@@ -8,6 +9,7 @@ from fewshot.models.batch import Shown, Text
 from fewshot.models.prompts import Prompt
 
 APART = "\n\n"  # between examples
+MOST_EXAMPLES = 4096  # that are remembered as tokens
 LEAD = ":"  # what an answer is tokenised behind: alone, some tokenizers give it another first token
 
 
@@ -37,6 +39,7 @@ class PromptTokens:
         self.end: int | None = tokenizer.eos_token_id
         self._begin = [begin] if begin is not None and plain[:1] == [begin] else []
         self._lead = self._ids(LEAD)
+        self._example = lru_cache(MOST_EXAMPLES)(self._tokens_of)  # all queries of a task have the same ones
 
     def answer(self, answer: str, given: str = "") -> list[int]:
         """Token numbers of an answer as it stands behind a prompt, with what stands before it.
@@ -134,7 +137,7 @@ class PromptTokens:
             "the prompt has no room for the text",
             where="model.max_length",
             got=f"{self._max_length} tokens, of which the answer to {first_text[:40]!r} needs {room}",
-            needed=f"at least {len(self._whole(('', second))) + room + 1} tokens",
+            needed=f"at least {len(self._all(('', second), ())) + room + 1} tokens",
             fix="raise model.max_length, or shorten model.prompt.template",
         )
 
@@ -177,7 +180,7 @@ class PromptTokens:
         examples = [token for each in shown for token in self._example(each)]
         return [*self._begin, *examples, *self._ids(filled)]
 
-    def _example(self, shown: Shown) -> list[int]:
+    def _tokens_of(self, shown: Shown) -> list[int]:
         """An example: the prompt, then the tokens that its answer is scored by, with the end behind them."""
         end = [] if self.end is None else [self.end]  # else the model cannot see where an answer stops
         read = self._ids(self._prompt.filled(shown.text))

@@ -19,7 +19,8 @@ def narrowed(model: nn.Module, tokens: int) -> Iterator[None]:
     config = getattr(model, "config", None)
     holders: list[Any] = [each for each in (config, getattr(config, "text_config", None)) if each is not None]
     holders += model.modules()
-    own = {n: each.__dict__[WINDOW] for n, each in enumerate(holders) if _has_window(each)}
+    windows = [getattr(holder, WINDOW, None) for holder in holders]
+    own = {number: window for number, window in enumerate(windows) if _is_one(window)}
     try:
         for number in own:
             setattr(holders[number], WINDOW, tokens)
@@ -29,5 +30,5 @@ def narrowed(model: nn.Module, tokens: int) -> Iterator[None]:
             setattr(holders[number], WINDOW, window)
 
 
-def _has_window(holder: Any) -> bool:
-    return isinstance(vars(holder).get(WINDOW), int)
+def _is_one(window: Any) -> bool:
+    return isinstance(window, int) and not isinstance(window, bool) and window > 0

@@ -67,7 +67,7 @@ class Dialogue(Sided):
         rows = read_rows(source, columns, reading, [conversation])
         found = replies(rows.to_list(), conversation, context)
         pool = Pool.of([example for _, example in found], rows.origin.name)
-        pool.origin = rows.origin
+        pool.origin, pool.cleaned = rows.origin, rows.cleaned
         by_speaker = grouped(found)
         sides: dict[Side, TaskFamily] = {
             side: Speakers(pool.only(speakers), {name: by_speaker[name] for name in speakers}, shot, queries)

@@ -27,7 +27,7 @@ class Inflections(Sided):
     themselves: to copy is no inflection.
 
     Args:
-        source: as for NWayKShot; a row's input is a lemma, a blank and its features, such as 'walk V;PST'.
+        source: as for NWayKShot; an input is a lemma, a blank and its features in one word: 'walk V;PST'.
         shot: support lemmas of an episode (K).
         queries: query lemmas of an episode (Q).
         columns: which columns hold the input (`text`), the form (`text_pair`) and the language (`label`).
@@ -67,23 +67,25 @@ def cells_of(rows: Pool, side: Side, needed: int) -> Pool:
         InputError: an input without features, no such cell.
     """
     kept: list[Example] = []
-    largest = 0
+    largest, copied = 0, 0
     for language in rows.classes:
         for cell in _by_cell(rows, language).values():
             copies = sum(example.text_pair == example.text for example in cell.values())
-            if 2 * copies < len(cell):
-                largest = max(largest, len(cell))
-                kept += cell.values() if len(cell) >= needed else ()
+            if 2 * copies >= len(cell):
+                copied += 1
+                continue
+            largest = max(largest, len(cell))
+            kept += cell.values() if len(cell) >= needed else ()
     if not kept:
         raise InputError(
             f"no cell of a paradigm has enough lemmas on the {side} side",
             where=rows.name,
-            got=f"at most {largest}, in {len(rows.classes)} languages",
+            got=f"at most {largest}, in {len(rows.classes)} languages, beside {copied} cells of copies",
             needed=str(needed),
             fix="lower shot or queries, or give this side more languages",
         )
     pool = Pool.of(kept, rows.name)
-    pool.origin = rows.origin
+    pool.origin, pool.cleaned = rows.origin, rows.cleaned
     return pool
 
 
@@ -91,14 +93,14 @@ def _by_cell(rows: Pool, language: str) -> Mapping[str, Mapping[str, Example]]:
     """Features -> lemma -> the example, of one language; of a lemma with two forms the first one stays."""
     found: dict[str, dict[str, Example]] = {}
     for example in rows.all_of(language):
-        lemma, _, features = example.text.rpartition(" ")
-        if not lemma:
+        lemma, *features = example.text.rsplit(maxsplit=1)
+        if not features:
             raise InputError(
                 "an input has no features",
                 where=f"{rows.name}/{language}",
                 got=repr(example.text),
-                needed="a lemma, a blank and its features, such as 'walk V;PST'",
+                needed="a lemma, a blank and its features in one word, such as 'walk V;PST'",
             )
-        made = Example(lemma, f"{language} {features}", example.text_pair)
-        found.setdefault(features, {}).setdefault(lemma, made)
+        made = Example(lemma, f"{language} {features[0]}", example.text_pair)
+        found.setdefault(features[0], {}).setdefault(lemma, made)
     return found

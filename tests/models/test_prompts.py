@@ -147,7 +147,16 @@ def test_a_name_without_words_is_said_as_it_was_given(make_causal: CausalMaker) 
         learner.batch(Rows([("a", None)], [0], [0], [2], names=(("-_", "yes"),)))
 
 
-def test_the_ends_of_turns_end_an_answer(causal_backbone: Callable[[str], str], tmp_path: Path) -> None:
+def test_names_before_texts_are_told_apart_too(make_causal: CausalMaker) -> None:
+    learner = make_causal()
+    for names, said in (((" -_", "yes"), "an answer without tokens"), (("yes", "Yes"), "the same tokens")):
+        with pytest.raises(InputError, match=said):
+            learner.batch(Rows([("a", None)], [0], [0], [2], names=(names,), channel=True))
+
+
+def test_the_ends_of_turns_end_an_answer(
+    causal_backbone: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Chat models have another end for their turns than for texts; a plain word among them is a mistake."""
     model = CAUSAL.from_pretrained(causal_backbone("llama"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(causal_backbone("llama"))
@@ -157,3 +166,5 @@ def test_the_ends_of_turns_end_an_answer(causal_backbone: Callable[[str], str], 
     tokenizer.save_pretrained(tmp_path)
     learner = LoraCausal(str(tmp_path))
     assert learner._decoder._ends == {tokenizer.eos_token_id, turn}
+    monkeypatch.setattr(type(learner.tokenizer), "added_tokens_decoder", print)
+    assert learner._ends(7) == {7}, "a tokenizer that does not say which tokens were added"

@@ -61,13 +61,13 @@ def test_windows_are_as_they_were_after_a_mistake() -> None:
             super().__init__()
             self.sliding_window = window
 
-    model = nn.Sequential(Layer(5), Layer(None))
+    model = nn.Sequential(Layer(5), Layer(None), Layer(-1))
 
     def failing() -> None:
         with narrowed(model, 2):
-            assert [layer.sliding_window for layer in model] == [2, None]
+            assert [layer.sliding_window for layer in model] == [2, None, -1]
             raise KeyError
 
     with pytest.raises(KeyError):
         failing()
-    assert [layer.sliding_window for layer in model] == [5, None]
+    assert [layer.sliding_window for layer in model] == [5, None, -1]

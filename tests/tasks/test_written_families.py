@@ -130,10 +130,33 @@ def test_the_languages_of_a_side_do_not_depend_on_the_shots() -> None:
     assert sum(map(len, more.values())) == 6
 
 
-def test_a_form_that_is_the_lemma_is_not_asked_for() -> None:
-    copied = [{"task": "Ape", "input": f"Ape {n} N;SG", "output": f"Ape {n}"} for n in range(12)]
-    pools = Inflections([*inflections(), *copied], 3, 4).split("train").pools()
-    assert not any("N;SG" in pool.name for pool in pools)
+@pytest.mark.parametrize(("copies", "asked"), [(12, False), (6, False), (5, True)])
+def test_a_form_that_is_mostly_the_lemma_is_not_asked_for(copies: int, asked: bool) -> None:
+    copied = [
+        {"task": "Ape", "input": f"Ape {n} N;SG", "output": f"Ape {n}" + ("" if n < copies else "o")}
+        for n in range(12)
+    ]
+    split = ClassSplit(lists={"train": ["Ape"], "test": ["Bee"]})
+    pools = Inflections([*inflections(), *copied], 3, 4, split=split).split("train").pools()
+    assert any("N;SG" in pool.name for pool in pools) == asked
+
+
+def test_what_reading_left_out_is_said_of_inflections() -> None:
+    family = Inflections([*inflections(), *inflections()[:20]], 3, 4)
+    counts = [pool.cleaned for pool in family.split("train").pools()]
+    assert all(each == {"left out: repeated": 20} for each in counts)
+
+
+def test_features_are_the_last_word() -> None:
+    spread = [
+        {"task": language, "input": f"give up {n}  V;PST", "output": f"gave up {n}"}
+        for language in ("Ape", "Bee")
+        for n in range(8)
+    ]
+    family = Inflections(spread, 3, 4, split=ClassSplit(lists={"train": ["Ape"], "test": ["Bee"]}))
+    (episode,) = episodes(family, "train", 0, range(1))
+    assert episode.source == "memory/Ape V;PST"
+    assert all(example.text.replace("give", "gave") == example.label for example in episode.query)
 
 
 def test_a_lemma_with_two_forms_stands_once_in_a_cell() -> None:
