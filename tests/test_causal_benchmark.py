@@ -12,7 +12,7 @@ from benchmarks.causal import pretrain
 from benchmarks.causal.cells import QUICK
 from benchmarks.causal.methods import METHODS, suits
 from benchmarks.causal.problems import PROBLEMS
-from benchmarks.causal.table import _reference, difference, load, markdown
+from benchmarks.causal.table import _reference, _unit, difference, load, markdown
 from benchmarks.readme import marks
 from fewshot.errors import InputError
 from fewshot.files import write_json
@@ -117,6 +117,12 @@ def test_texts_that_are_not_there_are_one_message(
 def test_no_outer_steps_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark.main(["--steps", "0"]) == 2
     assert "--steps is too small" in capsys.readouterr().err
+
+
+def test_a_loss_is_of_bytes_where_there_are_no_other_tokens() -> None:
+    begun = {"recipe": {"vocabulary": 259}}
+    assert _unit(begun) == _unit({"recipe": {"vocabulary": 8192}, "start": begun}) == "byte"
+    assert _unit({"recipe": {"vocabulary": 4096}}) == "token"
 
 
 def test_rows_of_other_models_are_not_compared() -> None:

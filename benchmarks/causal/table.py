@@ -104,7 +104,8 @@ def note(rows: Sequence[Row]) -> str:
 
 def _unit(backbone: Row) -> str:
     """What the loss is of: a vocabulary of no more than the bytes has no other tokens."""
-    return "byte" if backbone["recipe"]["vocabulary"] <= BYTES else "token"
+    first = backbone.get("start", backbone)  # what goes on keeps the tokens of what it goes on from
+    return "byte" if first["recipe"]["vocabulary"] <= BYTES else "token"
 
 
 if __name__ == "__main__":
