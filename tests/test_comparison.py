@@ -106,7 +106,7 @@ def test_what_a_method_cannot_do_is_said_before_the_others_begin(make_causal: Ca
             asked.append(support.tasks)
             return super().adapt(learner, support)
 
-    contestants = [Contestant("can", model, Counted()), Contestant("cannot", model, ZeroShot())]
-    with pytest.raises(InputError, match="needs label names"):
+    contestants = [Contestant("can", model, Counted()), Contestant("cannot", model, InContext(channel=True))]
+    with pytest.raises(InputError, match="cannot write one"):
         compare(StringTasks(2, 2), contestants, Evaluation(20))
     assert asked == [1]
