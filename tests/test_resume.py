@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import Cli
 from killing import killed_at
 from torch import Tensor
@@ -16,7 +17,7 @@ from torch import Tensor
 from benchmarks.faults.content import content_of
 from benchmarks.tiny import TINY_RUN
 from fewshot.metatraining import CHECKPOINTS
-from fewshot.models.body import Body
+from fewshot.models.frozen import FrozenStates
 from fewshot.models.inputs import Tokens
 
 SETTINGS = [*TINY_RUN, "--training.steps=10", "--training.save=3", "--validation.every=4"]
@@ -87,13 +88,13 @@ def test_it_ends_as_if_it_had_not_been_stopped(
 @pytest.fixture
 def in_company(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a batch does to the last bits of its texts, so large that it always shows."""
-    together = Body._together
+    together = FrozenStates._together
 
-    def swayed(body: Body, rows: Sequence[Tokens]) -> list[Tensor]:
+    def swayed(states: FrozenStates, rows: Sequence[Tokens], device: torch.device) -> list[Tensor]:
         company = 1 + sum(len(row["input_ids"]) for row in rows) / 1e7
-        return [state * company for state in together(body, rows)]
+        return [state * company for state in together(states, rows, device)]
 
-    monkeypatch.setattr(Body, "_together", swayed)
+    monkeypatch.setattr(FrozenStates, "_together", swayed)
 
 
 @pytest.mark.usefixtures("in_company")

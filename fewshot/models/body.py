@@ -2,7 +2,6 @@
 
 import contextlib
 import inspect
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,9 +12,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fewshot.errors import InputError
-from fewshot.models.branches import folded, key_of, row_of, unfolded
 from fewshot.models.cache import StateCache
-from fewshot.models.firsts import batches_of
+from fewshot.models.frozen import FrozenStates
 from fewshot.models.inputs import Bucket, Packed, Part, TextInputs, Tokens, in_buckets, packed
 from fewshot.models.lora import LoraAdapter
 from fewshot.models.prefix import FrozenPrefix
@@ -63,8 +61,8 @@ class Body:
         # of a model with a head for words, what is below the head
         self._model: Any = getattr(model, "base_model", model)
         self._lora, self.attention = lora, attention
-        self.cache = StateCache()  # for the probe alone
         self._prefix = FrozenPrefix(model, lora.layers, LINEAR)
+        self.frozen = FrozenStates(self._prefix, self._run, self._about)
         self._recompute = recompute
         if recompute and not self._prefix.possible:
             raise InputError(
@@ -77,12 +75,8 @@ class Body:
         self.packs = self._prefix.possible and self._packing_is_right()
         if self.packs and cache.projections:
             self._prefix.extend(self._probe_adapted)
-            self._states(PROBE, [0])  # so that the widths are known, wherever the states come from
-        self.cache = cache
-
-    def share(self, other: "Body") -> None:
-        """Keeps frozen states where another body keeps them; both compute the same ones."""
-        self.cache = other.cache
+            self.frozen.compute(PROBE, [0], self.device)  # the widths are known, wherever states come from
+        self.frozen.cache = cache  # what was before was for the probe alone
 
     @property
     def note(self) -> str:
@@ -104,7 +98,10 @@ class Body:
 
     def place(self, inputs: TextInputs, device: torch.device) -> TextInputs:
         """The inputs on a device, with the frozen states of their rows."""
-        states = [self._states_of(part) for part in inputs.parts]  # asked for by host tensors: nothing waits
+        # asked for by host tensors: nothing waits
+        states = [
+            self.frozen.of(part, self.device) if isinstance(part, Packed) else None for part in inputs.parts
+        ]
         placed = inputs.to(device)
         parts = (
             replace(part, states=known) if isinstance(part, Packed) else part
@@ -188,58 +185,9 @@ class Body:
         finally:
             config._attn_implementation = before
 
-    def _states_of(self, part: Part) -> Tensor | None:
-        """The frozen states of packed rows, (1, N, H) on the device."""
-        if not isinstance(part, Packed):
-            return None
-        lengths, tokens = list(part.packing.lengths), part.packing.tokens
-        ids = torch.split(part.ids[0, :tokens], lengths)
-        types = [None] * len(ids) if part.types is None else torch.split(part.types[0, :tokens], lengths)
-        sizes = part.packing.branches or [()] * len(ids)
-        states = self._known([row_of(*row) for row in zip(ids, types, sizes, strict=True)])
-        return torch.cat([*states, states[0][:1].expand(part.packing.filling, -1)])[None]
-
-    def _known(self, rows: Sequence[Tokens]) -> list[Tensor]:
-        """The frozen states of rows, each (L, W), from the cache where it has them."""
-        keys, fresh = [key_of(row) for row in rows], list[int]()
-
-        def compute(wanted: Sequence[int]) -> list[Tensor]:
-            fresh.extend(wanted)
-            return self._states(rows, wanted)
-
-        states = self.cache.states(keys, compute, self.device, self._about)
-        if not self.cache.alone and any(self.cache.keeps(keys[n]) for n in fresh):
-            self.cache.firsts.add([rows[n] for n in fresh])
-        return states
-
-    def compute_again(self, state: Mapping[str, Tensor]) -> None:
-        """Fills the cache as it was filled when `cache.firsts.state()` was taken."""
-        with torch.no_grad():
-            for batch in batches_of(state):
-                self._known(batch)
-
-    def _states(self, rows: Sequence[Tokens], wanted: Sequence[int]) -> list[Tensor]:
-        """What enters the first adapted block for some of the rows, each (L, H)."""
-        # the last bits depend on what stands in a batch
-        batches = [[rows[n]] for n in wanted] if self.cache.alone else [[rows[n] for n in wanted]]
-        return [state for batch in batches for state in self._together(batch)]
-
-    def _together(self, rows: Sequence[Tokens]) -> list[Tensor]:
-        apart = [unfolded(row) for row in rows]  # buckets know of no branches
-        each = [one for own in apart for one in own]
-        inputs = in_buckets(each, [0] * len(each), 1).to(self.device)
-        found: list[Tensor] = []
-        for part in inputs.parts:
-            assert isinstance(part, Bucket)
-            states = self._prefix.compute(partial(self._run, part))
-            found += [row[:length] for row, length in zip(states, part.mask.sum(1).tolist(), strict=True)]
-        inner = iter([found[n] for n in inputs.restore.tolist()])
-        return [folded(row, [next(inner) for _ in own]) for row, own in zip(rows, apart, strict=True)]
-
-    def _about(self) -> str:
-        """What the frozen states depend on beside the text."""
-        settings = {"attention": self.attention} | surroundings(self.device)
-        return json.dumps(self._prefix.about | settings, sort_keys=True, default=str)
+    def _about(self) -> Mapping[str, Any]:
+        """What frozen states depend on beside the text and the weights."""
+        return {"attention": self.attention} | surroundings(self.device)
 
     @property
     def device(self) -> torch.device:

@@ -95,15 +95,15 @@ class LoraLearner(Learner):
 
     def share_states(self, other: "LoraLearner") -> None:
         """Keeps frozen states where another learner of the same backbone and layers keeps them."""
-        self._body.share(other._body)
+        self._body.frozen.share(other._body.frozen)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Which texts that are remembered were computed together; how many rows are taken at once."""
-        return self._body.cache.firsts.state(), {"rows_at_once": self.rows_at_once}
+        return self._body.frozen.cache.firsts.state(), {"rows_at_once": self.rows_at_once}
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Takes what `state` gave; computes the frozen states of the texts again."""
-        self._body.compute_again(tensors)
+        self._body.frozen.compute_again(tensors, self._body.device)
         self.rows_at_once = facts["rows_at_once"]
 
     def limit_rows(self, rows: int) -> bool:

@@ -77,8 +77,8 @@ def learner(request: pytest.FixtureRequest, make_learner: LearnerMaker) -> LoraE
 
 def test_the_bits_of_a_text_are_its_own(learner: LoraEncoder, shared: Callable[..., Cache]) -> None:
     def use(cache: Cache) -> StateCache:
-        learner._body.cache = StateCache(cache)
-        return learner._body.cache
+        learner._body.frozen.cache = StateCache(cache)
+        return learner._body.frozen.cache
 
     cold = use(shared())
     expected = states(learner, TEXTS)
@@ -118,7 +118,7 @@ def test_an_outer_step_has_the_same_bits_whoever_filled_the_cache(
     for name in ("states", "other"):
         learner = make_learner(cache=shared(name))
         found[name] = gradient(learner, 2)
-        assert learner._body.cache.misses == 0
+        assert learner._body.frozen.cache.misses == 0
     assert all(torch.equal(a, b) for warm in found.values() for a, b in zip(cold, warm, strict=True))
 
 
@@ -162,7 +162,7 @@ def test_what_gives_other_states_is_not_mixed_up(
         expected = states(make_learner(**options, cache=elsewhere), TEXTS)
         learner = make_learner(**options, cache=cache)
         assert same(states(learner, TEXTS), expected)
-        assert learner._body.cache.misses == len(TEXTS)
+        assert learner._body.frozen.cache.misses == len(TEXTS)
     assert files(tmp_path) == len(variants)
 
 
@@ -178,7 +178,7 @@ def test_what_gives_the_same_states_has_them_together(
     for options in variants:
         learner = make_learner(**options, cache=shared())
         assert same(states(learner, TEXTS), expected)
-        assert learner._body.cache.misses == 0
+        assert learner._body.frozen.cache.misses == 0
     assert files(tmp_path) == 1
 
 
@@ -198,7 +198,7 @@ def test_states_of_another_number_of_threads_lie_apart(
     states(learner, TEXTS)
     torch.set_num_threads(1)  # as a learner that is built later may
     states(learner, TEXTS)
-    assert learner._body.cache.misses == 2 * len(TEXTS)
+    assert learner._body.frozen.cache.misses == 2 * len(TEXTS)
     assert files(tmp_path) == 2
 
 
@@ -216,6 +216,6 @@ def test_a_gpu_reads_what_a_gpu_wrote(make_learner: LearnerMaker, shared: Callab
     for memory_gb in (1.0, 0.0):
         learner = make_learner(compute=Compute(device="cuda"), cache=shared(memory_gb=memory_gb))
         found += [states(learner, TEXTS), in_other_batches(learner, [3, 5])]
-    assert learner._body.cache.misses == 0
+    assert learner._body.frozen.cache.misses == 0
     assert all(value.device.type == "cuda" for value in found[-1].values())
     assert all(same(each, found[0]) for each in found)

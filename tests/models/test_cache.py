@@ -202,7 +202,7 @@ def test_texts_are_known_again_in_the_next_batch(
     learner = make_learner(cache=CACHES[name](tmp_path))
     first = features(learner, TEXTS)
     second = features(learner, [TEXTS[1], "something new", TEXTS[0], TEXTS[1]])
-    cache = learner._body.cache
+    cache = learner._body.frozen.cache
     assert (cache.misses, cache.hits) == (misses, hits)
     assert torch.allclose(second[[0, 2, 3]], first[[1, 0, 1]], atol=1e-5)
 
@@ -212,7 +212,7 @@ def test_a_text_and_a_pair_of_the_same_tokens_are_two(make_learner: LearnerMaker
     rows = [("one two", "three"), ("one", "two three")]
     for row in rows:
         learner.place(learner.batch(Rows.of([row, row])))
-    cache = learner._body.cache
+    cache = learner._body.frozen.cache
     assert (cache.misses, cache.hits) == (2, 2)
 
 
@@ -223,9 +223,9 @@ def test_a_learner_may_keep_its_states_with_another(make_learner: LearnerMaker) 
     first, second = make_learner(), make_learner()
     second.share_states(first)
     ready(first, drawn)
-    cache = second._body.cache
+    cache = second._body.frozen.cache
     misses = cache.misses
     found = second.features(second.start_body(2), ready(second, drawn)[1])
-    assert cache is first._body.cache
+    assert cache is first._body.frozen.cache
     assert cache.misses == misses > 0
     assert torch.equal(found, expected)

@@ -65,9 +65,9 @@ def test_a_learner_goes_on_with_what_another_one_remembered(
     assert again.keys() == tensors.keys()
     assert all(torch.equal(again[name], value) for name, value in tensors.items())
     if rows:
-        misses = other._body.cache.misses
+        misses = other._body.frozen.cache.misses
         other.place(batches[0])
-        assert other._body.cache.misses == misses
+        assert other._body.frozen.cache.misses == misses
 
 
 def split(texts: list[str]) -> list[list[tuple[str, None]]]:
