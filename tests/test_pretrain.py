@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.causal import pretrain
 from benchmarks.causal.blocks import BEGIN, SPECIAL, renamed, stammered
+from benchmarks.causal.recipe import CURVE
 from fewshot.models.causal import LoraCausal
 from fewshot.models.compute import Compute
 
@@ -29,7 +30,7 @@ def test_the_model_learns_its_texts_and_is_a_backbone(
 ) -> None:
     out = tmp_path / "model"
     assert pretrain.main([texts, "--out", str(out), *SMALL]) == 0
-    found = json.loads((out / pretrain.CURVE).read_text(encoding="utf-8"))
+    found = json.loads((out / CURVE).read_text(encoding="utf-8"))
     losses = [line["loss"] for line in found["curve"] if "loss" in line]
     assert losses[-1] < 0.5 * losses[0]
     assert found["held_out_loss"] < 0.5 * losses[0]
@@ -84,7 +85,7 @@ def test_a_model_goes_on_and_says_from_what(texts: str, tmp_path: Path) -> None:
         "24",
     ]
     assert pretrain.main([texts, "--out", str(then), *SMALL, *words]) == 0
-    before, after = (json.loads((each / pretrain.CURVE).read_text()) for each in (first, then))
+    before, after = (json.loads((each / CURVE).read_text()) for each in (first, then))
     assert after["start"] == before
     assert after["parameters"] == before["parameters"]
     assert after["curve"][0]["loss"] < 0.7 * before["curve"][0]["loss"]

@@ -19,6 +19,7 @@ from benchmarks.causal.cells import FULL, QUICK, Effort, is_there, path_of, run_
 from benchmarks.causal.methods import METHODS, suits
 from benchmarks.causal.problems import PROBLEMS
 from benchmarks.causal.problems import QUICK as QUICK_PROBLEMS
+from benchmarks.causal.recipe import check_made_by
 from benchmarks.causal.table import load, markdown
 from fewshot.errors import FewshotError, InputError, suggestion
 from fewshot.files import write_json
@@ -66,12 +67,12 @@ def _pretrained(quick: bool) -> str:
     begun = folder.with_name(f"{folder.name}-begun")
     first, then = (SMALL, SMALL_THEN) if quick else (BEGIN, THEN)
     goes_on = [*TEXTS, "--out", str(folder), "--start", str(begun), *then.split()]
-    if folder.is_dir():
-        pretrain.check_same(folder, goes_on)
-        return str(folder)
     begins = [*TEXTS, "--out", str(begun), *first.split()]
+    if folder.is_dir():
+        check_made_by(pretrain.recipe_of(goes_on), folder)
+        return str(folder)
     if begun.is_dir():
-        pretrain.check_same(begun, begins)
+        check_made_by(pretrain.recipe_of(begins), begun)
     else:
         pretrain.run(begins)
     pretrain.run(goes_on)

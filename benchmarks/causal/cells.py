@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.causal.methods import LENGTH, LORA, METHODS, PROMPT, learner
-from benchmarks.causal.pretrain import about_model
 from benchmarks.causal.problems import problem_of
+from benchmarks.causal.recipe import about_model
 from benchmarks.cells import is_done
 from benchmarks.machine import machine, provenance
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
@@ -55,8 +55,9 @@ def is_there(folder: Path, problem: str, method: str, backbone: str, effort: Eff
     if not is_done(path, effort.quick, effort.episodes):
         return False
     found = json.loads(path.read_text(encoding="utf-8"))
-    same = found["backbone"] == about_backbone(Path(backbone)) and found.get("asked") == asked(
-        problem, effort
+    same: bool = (found["backbone"], found.get("asked")) == (
+        about_backbone(Path(backbone)),
+        asked(problem, effort),
     )
     return same and found["outer_steps"] in (0, effort.steps)
 

@@ -12,11 +12,9 @@ goes on with short blocks in which spans of the texts stand several times (--sta
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,64 +22,16 @@ import numpy as np
 import torch
 
 from benchmarks.causal.blocks import blocks_of, byte_level_bpe, renamed, stammered
+from benchmarks.causal.recipe import CURVE, Recipe, about_model
 from benchmarks.machine import machine, provenance
 from fewshot.data.find import Columns
 from fewshot.data.pool import Pool
-from fewshot.errors import FewshotError, InputError, listing
+from fewshot.errors import FewshotError, InputError
 from fewshot.files import whole, write_json
 from fewshot.models.compute import Compute
 from fewshot.run import check_free
 
 HELD_OUT, MOST = 50, 256  # one in so many blocks, and no more, tells the loss on what was not read
-CURVE = "pretraining.json"  # in the folder: settings, losses, sources
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How large the model is, and how long it reads.
-
-    Args:
-        vocabulary: tokens of the BPE.
-        width: of the hidden states.
-        layers: blocks.
-        heads: of attention; the width is a multiple of twice as many.
-        length: tokens of a block of text.
-        batch: blocks of a step.
-        steps: of AdamW.
-        lr: its highest rate; linear warm-up over a twentieth, cosine to 0.
-        longest: span that is repeated, in tokens.
-        repeated: share of the blocks whose spans stand two or three times; of what is held out none is.
-        renamed: share of those blocks whose tokens stand for one another, in another way in each: there only
-            copying helps, of all tokens alike, also of those that no text has.
-        seed: of the weights, of the order and of what is repeated.
-        compile: by torch.compile, which needs a C++ compiler: a minute, then two thirds of the time on a CPU.
-    """
-
-    vocabulary: int = 8192
-    width: int = 256
-    layers: int = 6
-    heads: int = 4
-    length: int = 512
-    batch: int = 8
-    steps: int = 1500
-    lr: float = 1e-3
-    longest: int = 15
-    repeated: float = 0.0
-    renamed: float = 0.0
-    seed: int = 0
-    compile: bool = False
-
-    def __post_init__(self) -> None:
-        free = ("seed", "repeated", "renamed", "compile")  # may be 0
-        wrong = [name for name, value in vars(self).items() if name not in free and not value > 0]
-        wrong += [name for name in ("repeated", "renamed") if not 0 <= getattr(self, name) <= 1]
-        if wrong or self.width % (2 * self.heads):
-            raise InputError(
-                "such a model cannot be made",
-                where=f"--{wrong[0]}" if wrong else "--width",
-                got=getattr(self, wrong[0]) if wrong else f"{self.width} for {self.heads} heads",
-                needed="numbers above 0, a width that is a multiple of twice the heads, shares from 0 to 1",
-            )
 
 
 def pretrain(
@@ -130,13 +80,14 @@ def pretrain(
             train_dataset=_rows(read),
             eval_dataset=_rows(held),
         )
-        trainer.train()
+        trained = trainer.train()
         found = trainer.evaluate()
     result = about | {
         "recipe": vars(recipe),
         "parameters": sum(value.numel() for value in model.parameters()),
         "tokens": {"read": int(read.size), "held_out": int(held.size)},
         "held_out_loss": found["eval_loss"],
+        "seconds": trained.metrics["train_runtime"],
         "curve": [
             {name: line[name] for name in ("step", "loss", "eval_loss") if name in line}
             for line in trainer.state.log_history
@@ -238,14 +189,24 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def recipe_of(arguments: Sequence[str]) -> Recipe:
+    """The recipe that such a command asks for.
+
+    Raises:
+        InputError: see `Recipe`.
+    """
+    given = _parser().parse_args(list(arguments))
+    return Recipe(**{name: getattr(given, name) for name in vars(Recipe())})
+
+
 def run(arguments: Sequence[str]) -> None:
     """What the command does.
 
     Raises:
         InputError: see `Recipe` and `pretrain`; a folder that is there, a source that cannot be read.
     """
-    given = _parser().parse_args(list(arguments))
-    recipe, out = _recipe(given), Path(given.out)
+    given, recipe = _parser().parse_args(list(arguments)), recipe_of(arguments)
+    out = Path(given.out)
     check_free(out)
     columns = Columns(text=given.text, label=None)
     pools = [Pool.load(each, columns) for each in given.sources]
@@ -257,37 +218,6 @@ def run(arguments: Sequence[str]) -> None:
     loss = result["held_out_loss"]
     print(f"{result['parameters']:,} parameters, loss on held-out text {loss:.3f} nats a token")
     print(f"written to {out}")
-
-
-def check_same(folder: Path, arguments: Sequence[str]) -> None:
-    """Refuses a folder whose model was not made by the recipe of such a command.
-
-    Raises:
-        InputError: another recipe, or none that is known.
-    """
-    wanted, recipe = vars(_recipe(_parser().parse_args(list(arguments)))), about_model(folder).get("recipe")
-    found = vars(Recipe()) | recipe if recipe else {}  # what was written earlier may have fewer settings
-    # how it was computed does not matter
-    differ = [name for name, value in wanted.items() if name != "compile" and found.get(name) != value]
-    if differ:
-        raise InputError(
-            "the language model that is there was made otherwise",
-            where=folder,
-            got=listing(f"--{name} {found[name]}" for name in differ) if found else f"no {CURVE}",
-            needed=listing(f"--{name} {wanted[name]}" for name in differ),
-            fix="move it away, so that one is made, or name it as --backbone",
-        )
-
-
-def _recipe(given: argparse.Namespace) -> Recipe:
-    return Recipe(**{name: getattr(given, name) for name in vars(Recipe())})
-
-
-def about_model(folder: Path) -> dict[str, Any]:
-    """What the file of a model says that was made here; nothing where there is none."""
-    path = folder / CURVE
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
 
 
 def _parser() -> argparse.ArgumentParser:

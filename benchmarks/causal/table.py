@@ -87,11 +87,7 @@ def note(rows: Sequence[Row]) -> str:
     said = [
         f"{each['name']}"
         + (f", {each['parameters'] / 1e6:.1f} M parameters, " if "parameters" in each else "")
-        + (
-            f"{each['held_out_loss']:.2f} nats a {_unit(each)} of held-out text"
-            if "held_out_loss" in each
-            else ""
-        )
+        + (f"{each['held_out_loss']:.2f} {_unit(each)} of held-out text" if "held_out_loss" in each else "")
         for each in models.values()
     ]
     machines = sorted({f"{row['machine']['processor']} ({row['machine']['instructions']})" for row in rows})
@@ -105,7 +101,7 @@ def note(rows: Sequence[Row]) -> str:
 def _unit(backbone: Row) -> str:
     """What the loss is of: a vocabulary of no more than the bytes has no other tokens."""
     first = backbone.get("start", backbone)  # what goes on keeps the tokens of what it goes on from
-    return "byte" if first["recipe"]["vocabulary"] <= BYTES else "token"
+    return "nats a byte" if first["recipe"]["vocabulary"] <= BYTES else "nats a token"
 
 
 if __name__ == "__main__":

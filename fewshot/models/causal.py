@@ -111,9 +111,8 @@ class LoraCausal(LoraLearner):
         own = getattr(settings, "eos_token_id", None)
         known = getattr(self.tokenizer, "added_tokens_decoder", None)
         added = known if isinstance(known, Mapping) else {}  # a method that fails, in some
-        turns = [
-            each for each in (own if isinstance(own, list) else [own]) if each in added
-        ]  # no plain words
+        # a plain word among them is a mistake of the configuration
+        turns = [each for each in (own if isinstance(own, list) else [own]) if each in added]
         return {each for each in (end, *turns) if each is not None}
 
     def text_inputs(self, batch: TaskBatch) -> TextInputs:
