@@ -1,5 +1,6 @@
 """The benchmark of language models, on a tiny one."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,14 +9,18 @@ from pathlib import Path
 import pytest
 
 from benchmarks.causal import __main__ as benchmark
-from benchmarks.causal import pretrain
+from benchmarks.causal import pretrain, rule
 from benchmarks.causal.cells import QUICK
 from benchmarks.causal.methods import METHODS, suits
 from benchmarks.causal.problems import PROBLEMS
+from benchmarks.causal.recipe import CURVE, about_model
+from benchmarks.causal.rule import right
 from benchmarks.causal.table import _reference, _unit, difference, load, markdown
 from benchmarks.readme import marks
+from fewshot.data.example import Example
 from fewshot.errors import InputError
 from fewshot.files import write_json
+from fewshot.tasks.episode import Episode
 
 
 @pytest.fixture
@@ -71,9 +76,7 @@ def test_the_model_is_pretrained_once_in_two_stages(
     def made(words: list[str]) -> None:
         asked.append(words)
         out = Path(words[words.index("--out") + 1])
-        write_json(
-            out / pretrain.CURVE, {"recipe": vars(pretrain._recipe(pretrain._parser().parse_args(words)))}
-        )
+        write_json(out / CURVE, {"recipe": vars(pretrain.recipe_of(words))})
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pretrain, "run", made)
@@ -86,21 +89,21 @@ def test_the_model_is_pretrained_once_in_two_stages(
     assert float(first[first.index("--repeated") + 1]) < float(then[then.index("--repeated") + 1])
     assert "banking77" not in first
     folder = Path(place)
-    about = pretrain.about_model(folder)
-    write_json(folder / pretrain.CURVE, {"recipe": about["recipe"] | {"compile": True}})
+    about = about_model(folder)
+    write_json(folder / CURVE, {"recipe": about["recipe"] | {"compile": True}})
     assert benchmark._pretrained(quick) == place, "how it was computed does not matter"
     fewer = {name: value for name, value in about["recipe"].items() if name != "seed"}
-    write_json(folder / pretrain.CURVE, {"recipe": fewer})
+    write_json(folder / CURVE, {"recipe": fewer})
     shutil.rmtree(f"{place}-begun")
     assert benchmark._pretrained(quick) == place, (
         "what was written before there was a setting has its default"
     )
     assert len(asked) == 2, "the begin is not asked for where the model is there"
-    write_json(folder / pretrain.CURVE, {"recipe": about["recipe"] | {"steps": 7}})
+    write_json(folder / CURVE, {"recipe": about["recipe"] | {"steps": 7}})
     with pytest.raises(InputError, match=r"made otherwise\n.*\n.*--steps 7"):
         benchmark._pretrained(quick)
-    (folder / pretrain.CURVE).unlink()
-    with pytest.raises(InputError, match=f"no {pretrain.CURVE}"):
+    (folder / CURVE).unlink()
+    with pytest.raises(InputError, match=f"no {CURVE}"):
         benchmark._pretrained(quick)
 
 
@@ -121,8 +124,8 @@ def test_no_outer_steps_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_loss_is_of_bytes_where_there_are_no_other_tokens() -> None:
     begun = {"recipe": {"vocabulary": 259}}
-    assert _unit(begun) == _unit({"recipe": {"vocabulary": 8192}, "start": begun}) == "byte"
-    assert _unit({"recipe": {"vocabulary": 4096}}) == "token"
+    assert _unit(begun) == _unit({"recipe": {"vocabulary": 8192}, "start": begun}) == "nats a byte"
+    assert _unit({"recipe": {"vocabulary": 4096}}) == "nats a token"
 
 
 def test_rows_of_other_models_are_not_compared() -> None:
@@ -169,3 +172,23 @@ def test_the_table_of_the_readme_is_that_of_the_cells() -> None:
         rows = load(results)
         assert markdown(rows) in table.split(end)[0]
         assert not any(row["quick"] for row in rows)
+
+
+def test_the_rule_is_the_change_of_the_likest_example() -> None:
+    support = (Example("walk V;PST", "walked"), Example("lake N;PL", "lakes"), Example("spy N;PL", "spies"))
+    query = (Example("talk V;PST", "talked"), Example("fly N;PL", "flies"), Example("go V;PST", "went"))
+    assert right(Episode(support, query, ()), featured=True) == pytest.approx(2 / 3)
+    bare = [tuple(Example(each.text.split()[0], each.label) for each in side) for side in (support, query)]
+    assert right(Episode(bare[0][:1], bare[1][:1], ()), featured=False) == 1
+
+
+@pytest.mark.data
+def test_the_rule_is_measured_on_the_test_episodes(
+    data_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rule.main() == 0
+    said = capsys.readouterr().out
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    shares = re.findall(r"right ([\d.]+) ±", said)
+    assert len(shares) == 2
+    assert all(f"{share}%" in readme for share in shares), "the README says what the command says"
