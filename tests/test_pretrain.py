@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.causal import pretrain
-from benchmarks.causal.blocks import BEGIN, SPECIAL, renamed, stammered
-from benchmarks.causal.recipe import CURVE
+from benchmarks.causal.blocks import BEGIN, SPECIAL, changed, renamed, spelled, stammered
+from benchmarks.causal.recipe import CURVE, Recipe
 from fewshot.models.causal import LoraCausal
 from fewshot.models.compute import Compute
 
@@ -67,6 +67,35 @@ def test_tokens_stand_for_one_another() -> None:
     assert {token for each in found for token in each[1:4]} == set(range(SPECIAL, 50))
 
 
+def test_tokens_have_others_before_them_that_say_nothing_of_them() -> None:
+    generator = np.random.Generator(np.random.Philox(0))
+    block = np.array([0, *range(5, 25), 1, 2, *range(30, 60)], dtype=np.int32)
+    found = [spelled(block, generator, 5000) for _ in range(200)]
+    assert all(each.dtype == block.dtype and each.shape == block.shape for each in found)
+    assert all(each[0] == 0 for each in found), "special tokens stand alone"
+    widths = [2 if each[2] == 5 else 3 for each in found]
+    assert set(widths) == {2, 3}
+    for each, width in zip(found, widths, strict=True):
+        letters = each[1 : 1 + 16 * width].reshape(-1, width)[:, -1]
+        assert (letters == block[1 : 1 + len(letters)]).all(), "a letter comes last"
+    first = [len(set(each[1 : 1 + 10 * width : width])) for each, width in zip(found, widths, strict=True)]
+    assert set(first) == {1, 2, 3, 4}
+
+
+def test_blocks_are_changed_by_the_shares_of_the_recipe() -> None:
+    block = np.arange(3, 103, dtype=np.int32)
+
+    def tokens(recipe: Recipe) -> set[int]:
+        return set(changed(block, np.random.Generator(np.random.Philox(0)), recipe, 5000).tolist())
+
+    assert tokens(Recipe()) < set(block)
+    renamed_ones = tokens(Recipe(renamed=1))
+    assert max(renamed_ones) > 1000
+    both = tokens(Recipe(renamed=1, spelled=1))
+    assert both - renamed_ones
+    assert both & renamed_ones
+
+
 def test_a_model_goes_on_and_says_from_what(texts: str, tmp_path: Path) -> None:
     first, then = tmp_path / "first", tmp_path / "then"
     assert pretrain.main([texts, "--out", str(first), *SMALL]) == 0
@@ -98,6 +127,7 @@ def test_a_model_goes_on_and_says_from_what(texts: str, tmp_path: Path) -> None:
         (["--steps", "0"], "numbers above 0"),
         (["--repeated", "2"], "shares from 0 to 1"),
         (["--renamed", "-1"], "shares from 0 to 1"),
+        (["--spelled", "1.5"], "shares from 0 to 1"),
         (["--start", "nowhere"], "no model to go on from"),
         (["--batch", "5000"], "too little text"),
     ],

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.causal.recipe import Recipe
+
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 SPECIAL = 3  # tokens that are no text: those three
 SHORTEST = 3  # tokens of what is repeated
@@ -45,6 +47,21 @@ def blocks_of(tokenizer: Any, texts: Sequence[str], length: int) -> np.ndarray[A
     return stream[: len(order) * length].reshape(-1, length)[order]
 
 
+def changed(
+    block: np.ndarray[Any, np.dtype[np.int32]],
+    generator: np.random.Generator,
+    recipe: Recipe,
+    vocabulary: int,
+) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """A block (L,) whose spans are repeated, and by the shares of the recipe its tokens renamed, spelled."""
+    block = stammered(block, generator, recipe.longest)
+    if recipe.renamed and generator.random() < recipe.renamed:
+        block = renamed(block, generator, vocabulary)
+        if recipe.spelled and generator.random() < recipe.spelled:
+            block = spelled(block, generator, vocabulary)
+    return block
+
+
 def stammered(
     block: np.ndarray[Any, np.dtype[np.int32]], generator: np.random.Generator, longest: int
 ) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -77,3 +94,23 @@ def renamed(
     names = np.arange(vocabulary, dtype=np.int32)
     names[SPECIAL:] = generator.permutation(names[SPECIAL:])
     return np.take(names, block)
+
+
+def spelled(
+    block: np.ndarray[Any, np.dtype[np.int32]], generator: np.random.Generator, vocabulary: int
+) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """A block (L,) whose tokens have one or two of a few others before them, cut to (L,).
+
+    As in UTF-8 the letters of most scripts: the first byte says nothing of which letter it is.
+
+    Args:
+        block: token numbers.
+        generator: of how many stand before a token, and which.
+        vocabulary: tokens that there are; the special ones, which come first, stand alone.
+    """
+    before, kinds = int(generator.integers(1, 3)), int(generator.integers(1, 5))
+    first = generator.integers(SPECIAL, vocabulary, size=(before, kinds), dtype=np.int32)
+    written = np.concatenate([first[:, block % kinds], block[None]])  # (1 or 2 and itself, L)
+    stays = np.ones(written.shape, dtype=bool)
+    stays[:-1, block < SPECIAL] = False
+    return written.T[stays.T][: len(block)]

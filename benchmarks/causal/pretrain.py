@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.causal.blocks import blocks_of, byte_level_bpe, renamed, stammered
+from benchmarks.causal.blocks import blocks_of, byte_level_bpe, changed
 from benchmarks.causal.recipe import CURVE, Recipe, about_model
 from benchmarks.machine import machine, provenance
 from fewshot.data.find import Columns
@@ -62,9 +62,7 @@ def pretrain(
     read = np.delete(blocks, np.s_[: len(held) * HELD_OUT : HELD_OUT], axis=0)
     generator = np.random.Generator(np.random.Philox(recipe.seed))
     for number in np.flatnonzero(generator.random(len(read)) < recipe.repeated):
-        read[number] = stammered(read[number], generator, recipe.longest)
-        if recipe.renamed and generator.random() < recipe.renamed:
-            read[number] = renamed(read[number], generator, len(tokenizer))
+        read[number] = changed(read[number], generator, recipe, len(tokenizer))
     if len(read) < recipe.batch:
         raise InputError(
             "too little text",

@@ -8,6 +8,7 @@ from typing import Any
 from fewshot.errors import InputError, listing
 
 CURVE = "pretraining.json"  # in the folder: settings, losses, sources
+SHARES = ("repeated", "renamed", "spelled")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Recipe:
         repeated: share of the blocks whose spans stand two or three times; of what is held out none is.
         renamed: share of those blocks whose tokens stand for one another, in another way in each: there only
             copying helps, of all tokens alike, also of those that no text has.
+        spelled: share of the renamed blocks whose tokens have one or two of a few others before them, as the
+            letters of most scripts have in bytes: to copy them, more than the last token has to be looked at.
         seed: of the weights, of the order and of what is repeated.
         compile: by torch.compile, which needs a C++ compiler: a minute, then two thirds of the time on a CPU.
     """
@@ -42,13 +45,14 @@ class Recipe:
     longest: int = 15
     repeated: float = 0.0
     renamed: float = 0.0
+    spelled: float = 0.0
     seed: int = 0
     compile: bool = False
 
     def __post_init__(self) -> None:
-        free = ("seed", "repeated", "renamed", "compile")  # may be 0
+        free = ("seed", *SHARES, "compile")  # may be 0
         wrong = [name for name, value in vars(self).items() if name not in free and not value > 0]
-        wrong += [name for name in ("repeated", "renamed") if not 0 <= getattr(self, name) <= 1]
+        wrong += [name for name in SHARES if not 0 <= getattr(self, name) <= 1]
         if wrong or self.width % (2 * self.heads):
             raise InputError(
                 "such a model cannot be made",
