@@ -25,7 +25,7 @@ def targets_of(backbone: nn.Module, settings: Lora, known: Known) -> list[str]:
     Raises:
         InputError: modules or layers that the backbone does not have, or not together.
     """
-    linear = [name for name, module in backbone.named_modules() if isinstance(module, LINEAR)]
+    linear = [name for name, module in backbone.named_modules() if _is_linear(module, backbone)]
     in_blocks = {name: block for name in linear if (block := _block(name)) is not None}
     if not in_blocks:
         raise InputError("no numbered layers with linear maps were found", where=type(backbone).__name__)
@@ -97,6 +97,11 @@ def _modules(module: str, backbone: nn.Module, kinds: Sequence[str], known: Know
             needed=f"names among {listing(kinds, 20)}, or all-linear",
         )
     return known[kind]
+
+
+def _is_linear(module: nn.Module, backbone: nn.Module) -> bool:
+    """Whether it is a linear map alone; a kind of the model itself, such as a router, gives more."""
+    return isinstance(module, LINEAR) and type(module).__module__ != type(backbone).__module__
 
 
 def _ends(name: str, module: str) -> bool:

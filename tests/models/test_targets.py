@@ -1,6 +1,9 @@
 """Which linear layers are adapted, in backbones whose layers differ."""
 
+from typing import Any
+
 import pytest
+import transformers
 from torch import nn
 
 from fewshot.errors import InputError
@@ -40,6 +43,22 @@ def found(layers: str, *modules: str) -> list[str]:
 )
 def test_modules_of_some_layers(layers: str, modules: tuple[str, ...], wanted: list[str]) -> None:
     assert found(layers, *modules) == wanted
+
+
+def test_a_router_is_a_linear_map_that_gives_more_and_is_not_adapted() -> None:
+    sizes: dict[str, Any] = {
+        "vocab_size": 20,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_key_value_heads": 2,
+    }
+    config = transformers.PhimoeConfig(**sizes, num_hidden_layers=1, num_attention_heads=2)
+    model: Any = transformers.PhimoeModel(config)
+    assert isinstance(model.layers[0].mlp.router, nn.Linear)
+    names = targets_of(model, Lora(modules=("all-linear",), layers="all"), {})
+    assert {name.split(".")[-1] for name in names} == {"q_proj", "k_proj", "v_proj", "o_proj"}
+    with pytest.raises(InputError, match="no linear module 'router'"):
+        targets_of(model, Lora(modules=("router",), layers="all"), {})
 
 
 @pytest.mark.bad_input
