@@ -13,7 +13,7 @@ the prompt; what is written is decoded greedily.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import torch
@@ -100,20 +100,16 @@ class LoraCausal(LoraLearner):
         )
         self._next = NextToken(self.peft.get_base_model())
         self._pad = self.tokenizer.pad_token_id or 0
-        self._decoder = Decoder(self._body, self._next, self._ends(tokens.end), self._pad)
+        self._decoder = Decoder(self._body, self._next, tokens.ends(self._ends()), self._pad)
         self.calibrated, self.max_new_tokens = calibrated, max_new_tokens
         self._read, self._cut = Counter[int](), Counter[int]()  # prompts by task, see `take_prompts`
         self.head = LikelihoodHead(self.width, scale).to(self.peft.device)
 
-    def _ends(self, end: int | None) -> set[int]:
-        """What ends an answer: the tokenizer's end, and those of the model's turns in a chat."""
+    def _ends(self) -> Collection[int]:
+        """What the model's configuration says that ends an answer."""
         settings = getattr(self.peft.get_base_model(), "generation_config", None)
         own = getattr(settings, "eos_token_id", None)
-        known = getattr(self.tokenizer, "added_tokens_decoder", None)
-        added = known if isinstance(known, Mapping) else {}  # a method that fails, in some
-        # a plain word among them is a mistake of the configuration
-        turns = [each for each in (own if isinstance(own, list) else [own]) if each in added]
-        return {each for each in (end, *turns) if each is not None}
+        return own if isinstance(own, list) else [] if own is None else [own]
 
     def text_inputs(self, batch: TaskBatch) -> TextInputs:
         """The prompts with what is scored after them."""

@@ -1,6 +1,6 @@
 """Prompts as token numbers: a text in its template, after examples, cut where it is too long; and answers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +10,7 @@ from fewshot.models.prompts import Prompt
 
 APART = "\n\n"  # between examples
 MOST_EXAMPLES = 4096  # that are remembered as tokens
+MARK = "=answer="  # an answer that no template has
 LEAD = ":"  # what an answer is tokenised behind: alone, some tokenizers give it another first token
 
 
@@ -36,7 +37,7 @@ class PromptTokens:
             )
         plain = tokenizer("a")["input_ids"]
         begin = tokenizer.bos_token_id
-        self.end: int | None = tokenizer.eos_token_id
+        self.end: int | None = self._turn_end() if prompt.chat else tokenizer.eos_token_id
         self._begin = [begin] if begin is not None and plain[:1] == [begin] else []
         self._lead = self._ids(LEAD)
         self._example = lru_cache(MOST_EXAMPLES)(self._tokens_of)  # all queries of a task have the same ones
@@ -77,6 +78,15 @@ class PromptTokens:
                 needed="a tokenizer with an eos token, for families whose answers are texts",
             )
         return [*self.answer(answer), self.end]
+
+    def ends(self, others: Collection[int]) -> set[int]:
+        """What ends an answer that is written: the tokenizer's end, a turn's, and what a model says itself.
+
+        Args:
+            others: what the model says; a plain word among them is a mistake of its configuration.
+        """
+        own = (self.end, self._tokenizer.eos_token_id)
+        return {each for each in own if each is not None} | {each for each in others if each in self._added()}
 
     def text_of(self, tokens: Sequence[int]) -> str:
         """What was written."""
@@ -179,6 +189,19 @@ class PromptTokens:
             return self._ids(filled)
         examples = [token for each in shown for token in self._example(each)]
         return [*self._begin, *examples, *self._ids(filled)]
+
+    def _turn_end(self) -> int | None:
+        """What a chat's template has behind an answer, if a token of its own; else the tokenizer's end."""
+        own: int | None = self._tokenizer.eos_token_id
+        said: str = self._tokenizer.apply_chat_template(self._turns(Shown(("?", None), MARK)), tokenize=False)
+        _, found, behind = said.rpartition(MARK)
+        first = self._ids(behind.lstrip())[:1] if found else []
+        return first[0] if first and first[0] in self._added() else own
+
+    def _added(self) -> Collection[int]:
+        """Tokens beside those of texts."""
+        found = getattr(self._tokenizer, "added_tokens_decoder", None)
+        return found if isinstance(found, Mapping) else ()  # a method that fails, in some
 
     def _tokens_of(self, shown: Shown) -> list[int]:
         """An example: the prompt, then the tokens that its answer is scored by, with the end behind them."""

@@ -167,4 +167,6 @@ def test_the_ends_of_turns_end_an_answer(
     learner = LoraCausal(str(tmp_path))
     assert learner._decoder._ends == {tokenizer.eos_token_id, turn}
     monkeypatch.setattr(type(learner.tokenizer), "added_tokens_decoder", print)
-    assert learner._ends(7) == {7}, "a tokenizer that does not say which tokens were added"
+    assert learner._prompts.ends([turn]) == {tokenizer.eos_token_id}, (
+        "a tokenizer that does not say which tokens were added"
+    )

@@ -15,6 +15,7 @@ from fewshot.data.example import Example
 from fewshot.errors import InputError
 from fewshot.models.batch import Rows, Shown, TaskBatch
 from fewshot.models.causal import LoraCausal
+from fewshot.models.prompt_tokens import PromptTokens
 from fewshot.models.prompts import Prompt
 from fewshot.models.stack import Stack
 from fewshot.tasks.episode import Episode
@@ -142,12 +143,35 @@ def test_an_example_is_a_turn_of_a_chat(make_causal: CausalMaker) -> None:
     learner.tokenizer.chat_template = (
         "{% for m in messages %}{{ m['role'] }} said {{ m['content'] }} {% endfor %}"
     )
-    from fewshot.models.prompt_tokens import PromptTokens
-
     tokens = PromptTokens(learner.tokenizer, Prompt("is {text} it", chat=True), 100)
     found, cut = tokens.prompt(("this", None), 5, [Shown(("that", None), "no")])
     assert learner.tokenizer.decode(found) == "user said is that it assistant said no user said is this it"
     assert not cut
+
+
+@pytest.mark.parametrize(
+    ("behind", "end"),
+    [("<turn_end>\n", "<turn_end>"), (" <turn_end>", "<turn_end>"), (" and", "[SEP]"), ("", "[SEP]")],
+)
+def test_an_answer_of_a_chat_ends_as_its_template_says(
+    behind: str, end: str, make_causal: CausalMaker
+) -> None:
+    tokenizer = make_causal().tokenizer
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<turn_end>"]})
+    tokenizer.chat_template = "{% for m in messages %}<s>{{ m['content'] }}" + behind + "{% endfor %}"
+    tokens = PromptTokens(tokenizer, Prompt(chat=True), 100)
+    (number,) = tokenizer(end, add_special_tokens=False)["input_ids"]
+    assert tokens.written("no") == [*tokens.answer("no"), number]
+    assert tokens.ends([number, 5]) == {number, tokenizer.eos_token_id}, "5 is a plain word"
+    assert PromptTokens(tokenizer, Prompt(), 100).end == tokenizer.eos_token_id
+
+
+def test_a_template_that_leaves_out_answers_says_no_end(make_causal: CausalMaker) -> None:
+    tokenizer = make_causal().tokenizer
+    tokenizer.chat_template = (
+        "{% for m in messages if m['role'] == 'user' %}[CLS]{{ m['content'] }}{% endfor %}"
+    )
+    assert PromptTokens(tokenizer, Prompt(chat=True), 100).end == tokenizer.eos_token_id
 
 
 def test_a_tokenizer_without_an_end_cannot_write(make_causal: CausalMaker) -> None:
