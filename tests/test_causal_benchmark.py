@@ -5,22 +5,28 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.causal import __main__ as benchmark
-from benchmarks.causal import pretrain, rule
+from benchmarks.causal import cells, pretrain, rule
 from benchmarks.causal.cells import QUICK
 from benchmarks.causal.methods import METHODS, suits
 from benchmarks.causal.problems import PROBLEMS
+from benchmarks.causal.problems import QUICK as QUICK_PROBLEMS
 from benchmarks.causal.recipe import CURVE, about_model
 from benchmarks.causal.rule import right
+from benchmarks.causal.scan import LETTERS, in_letters, scan
 from benchmarks.causal.table import _reference, _unit, difference, load, markdown
 from benchmarks.readme import marks
 from fewshot.data.example import Example
+from fewshot.data.pool import Pool
 from fewshot.errors import InputError
 from fewshot.files import write_json
 from fewshot.tasks.episode import Episode
+from fewshot.tasks.family import episodes
+from fewshot.tasks.records import RECORDS
 
 
 @pytest.fixture
@@ -135,6 +141,44 @@ def test_rows_of_other_models_are_not_compared() -> None:
     assert _reference(ours, [ours, theirs]) is ours
     assert _reference(theirs, [ours, theirs]) is None
     assert _reference(otherwise, [ours, otherwise]) is None
+
+
+def test_a_cell_that_started_otherwise_is_run_again(
+    folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[int] = []
+    whole = cells.run_cell
+
+    def watched(*given: Any) -> dict[str, Any]:
+        result = whole(*given)
+        ran.append(result["steps_together"])
+        return result
+
+    monkeypatch.setattr(benchmark, "run_cell", watched)
+    words = ["--problems", "strings", "--methods", "maml", "zero-shot", "--resume"]
+    for steps in (0, 2, 2):
+        monkeypatch.setitem(PROBLEMS, "strings", replace(PROBLEMS["strings"], together=steps))
+        monkeypatch.setitem(QUICK_PROBLEMS, "strings", PROBLEMS["strings"])
+        folder(*words)
+    assert ran == [0, 0, 2], "what is not trained does not depend on where training starts"
+
+
+@pytest.mark.data
+def test_actions_of_scan_are_letters(data_folder: Path) -> None:
+    example = in_letters(Example("turn left twice after jump", "simple", "I_JUMP I_TURN_LEFT I_TURN_LEFT"))
+    assert (example.text, example.label, example.text_pair) == ("turn left twice after jump", "simple", "jLL")
+    assert len(set(LETTERS.values())) == len(LETTERS)
+    family = scan(8, 8)
+    rows = Pool.load("gen_scan", RECORDS)
+    found = [{pool.name for pool in family.split(side).pools()} for side in ("train", "valid", "test")]
+    assert [len(each) for each in found] == [4, 2, 2]
+    assert set.union(*found) == {f"gen_scan/{task}" for task in rows.classes}
+    (drawn,) = episodes(family, "test", 0, [0])
+    actions = {e.text: e.text_pair for task in rows.classes for e in rows.all_of(task)}
+    names = {letter: action for action, letter in LETTERS.items()}
+    for each in (*drawn.support, *drawn.query):
+        assert " ".join(names[letter] for letter in each.label) == actions[each.text]
+    assert len(drawn.support) == len(drawn.query) == 8
 
 
 @pytest.mark.data

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
+from benchmarks.causal.scan import scan
 from fewshot.data.reading import Reading
 from fewshot.data.split import ClassSplit
 from fewshot.tasks.family import TaskFamily
@@ -27,12 +28,15 @@ class Problem:
         family: makes it; data sets are looked for in the folder FEWSHOT_DATA.
         most: tokens of an answer, which are bytes where the small model writes it; of longer right answers as
             many as those have.
+        together: outer steps of multi-task training from which what is trained starts, where the tasks share
+            what they ask for.
     """
 
     kind: Kind
     about: str
     family: Callable[[], TaskFamily]
     most: int = 64
+    together: int = 0
 
 
 def _records(name: str, kinds: list[str] | None = None) -> Callable[[], TaskFamily]:
@@ -40,14 +44,12 @@ def _records(name: str, kinds: list[str] | None = None) -> Callable[[], TaskFami
     return lambda: Records(name, SHOT, QUERIES, reading=reading)
 
 
-def _scan() -> TaskFamily:
-    return Records("gen_scan", SHOT, QUERIES, split=ClassSplit(fractions=(0.5, 0.25, 0.25)))
-
-
 def _intents(shot: int) -> TaskFamily:
     return NWayKShot("banking77", way=5, shot=shot, queries=shot, split=ClassSplit(fold="01"))
 
 
+SCAN_STEPS = 600
+SHARED = "held-out splits of SCAN, which share one mapping; a letter an action"
 PROBLEMS: Mapping[str, Problem] = {
     "strings": Problem("form", "held-out pairs of order and form", lambda: StringTasks(SHOT, QUERIES)),
     "inflection": Problem("form", "held-out languages, all forms mixed", _records("gen_inflection")),
@@ -57,7 +59,7 @@ PROBLEMS: Mapping[str, Problem] = {
     "extractive": Problem(
         "form", "held-out ways to pick a word", _records("gen_function_vectors", ["extractive"])
     ),
-    "scan": Problem("form", "held-out splits of SCAN, which share one mapping", _scan, 512),
+    "scan": Problem("form", SHARED, lambda: scan(SHOT, QUERIES), together=SCAN_STEPS),
     "relations": Problem("knowledge", "held-out relations", _records("gen_relations", ["factual"])),
     "abstractive": Problem(
         "knowledge", "held-out mappings of words", _records("gen_function_vectors", ["abstractive"])

@@ -82,15 +82,29 @@ class Pool:
         return made
 
     @classmethod
-    def of(cls, examples: Iterable[Example], name: str = "memory") -> "Pool":
-        """A pool of examples that are already in memory."""
+    def of(
+        cls,
+        examples: Iterable[Example],
+        name: str = "memory",
+        origin: Origin | None = None,
+        cleaned: Mapping[str, int] | None = None,
+    ) -> "Pool":
+        """A pool of examples that are in memory already.
+
+        Args:
+            examples: all of them.
+            name: what to call the pool.
+            origin: where they were made from, if not in memory.
+            cleaned: what reading them changed and left out; by default which of them repeat.
+        """
         given = list(examples)
         columns = {"text": [e.text for e in given], "label": [e.label for e in given]}
         if any(example.text_pair is not None for example in given):
             columns["text_pair"] = [e.text_pair or "" for e in given]
         table = pa.table({key: pa.array(values, pa.string()) for key, values in columns.items()})
         by_class, left = index_rows(table, None, {})
-        return cls(Table(table), by_class, name, Origin(name), {}, left)
+        told = left if cleaned is None else cleaned
+        return cls(Table(table), by_class, name, origin or Origin(name), {}, told)
 
     def __len__(self) -> int:
         return sum(len(indices) for indices in self._by_class.values())

@@ -66,8 +66,7 @@ class Dialogue(Sided):
             raise InputError("a dialogue needs its speakers", where="family.columns.label", needed="a column")
         rows = read_rows(source, columns, reading, [conversation])
         found = replies(rows.to_list(), conversation, context)
-        pool = Pool.of([example for _, example in found], rows.origin.name)
-        pool.origin, pool.cleaned = rows.origin, rows.cleaned
+        pool = Pool.of([example for _, example in found], rows.origin.name, rows.origin, rows.cleaned)
         by_speaker = grouped(found)
         sides: dict[Side, TaskFamily] = {
             side: Speakers(pool.only(speakers), {name: by_speaker[name] for name in speakers}, shot, queries)

@@ -84,9 +84,7 @@ def cells_of(rows: Pool, side: Side, needed: int) -> Pool:
             needed=str(needed),
             fix="lower shot or queries, or give this side more languages",
         )
-    pool = Pool.of(kept, rows.name)
-    pool.origin, pool.cleaned = rows.origin, rows.cleaned
-    return pool
+    return Pool.of(kept, rows.name, rows.origin, rows.cleaned)
 
 
 def _by_cell(rows: Pool, language: str) -> Mapping[str, Mapping[str, Example]]:
