@@ -85,7 +85,7 @@ def run_cell(
         command: what repeats it.
     """
     about, how = problem_of(problem, effort.quick), METHODS[method]
-    model, algorithm, family = learner(how, about, backbone, compute), how.algorithm(), about.family()
+    model, algorithm, family = learner(how, about, backbone, compute), how.algorithm(about), about.family()
     started, kept = time.perf_counter(), None
     if algorithm.trainable:
         training = replace(TRAINING, steps=effort.steps, multitask_steps=about.together)

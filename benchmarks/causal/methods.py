@@ -27,28 +27,32 @@ class Method:
     """A row of the table.
 
     Args:
-        algorithm: makes it.
+        algorithm: makes it, for a problem.
         about: for the table.
         only: the kinds of problem that it can do; empty for all.
         head: the same language model under a head on its states, instead of the names.
     """
 
-    algorithm: Callable[[], Algorithm]
+    algorithm: Callable[[Problem], Algorithm]
     about: str
     only: tuple[str, ...] = ()
     head: bool = False
 
 
+def _maml(problem: Problem) -> Algorithm:
+    return MAMLAdam(inner_lr=problem.inner_lr)
+
+
 METHODS: Mapping[str, Method] = {
-    "zero-shot": Method(ZeroShot, "zero-shot"),
-    "in-context": Method(InContext, "in-context learning"),
-    "channel": Method(lambda: InContext(channel=True), "in-context learning, channel", ("classes",)),
-    "fine-tune": Method(FineTune, "LoRA from scratch"),
-    "multi-task": Method(lambda: MultiTask("adapter"), "multi-task training, then fine-tuned"),
-    "maml": Method(MAMLAdam, "meta-learned initialisation (MAMLAdam)"),
-    "metaicl": Method(MetaICL, "in-context meta-training (MetaICL)"),
-    "both": Method(InContextMAML, "meta-learned, and demonstrations in the prompt"),
-    "head": Method(MAMLAdam, "a head on the same model (MAMLAdam)", ("classes",), head=True),
+    "zero-shot": Method(lambda _: ZeroShot(), "zero-shot"),
+    "in-context": Method(lambda _: InContext(), "in-context learning"),
+    "channel": Method(lambda _: InContext(channel=True), "in-context learning, channel", ("classes",)),
+    "fine-tune": Method(lambda _: FineTune(), "LoRA from scratch"),
+    "multi-task": Method(lambda _: MultiTask("adapter"), "multi-task training, then fine-tuned"),
+    "maml": Method(_maml, "meta-learned initialisation (MAMLAdam)"),
+    "metaicl": Method(lambda _: MetaICL(), "in-context meta-training (MetaICL)"),
+    "both": Method(lambda _: InContextMAML(), "meta-learned, and demonstrations in the prompt"),
+    "head": Method(_maml, "a head on the same model (MAMLAdam)", ("classes",), head=True),
 }
 
 

@@ -30,6 +30,8 @@ class Problem:
             many as those have.
         together: outer steps of multi-task training from which what is trained starts, where the tasks share
             what they ask for.
+        inner_lr: where the learned rates of MAMLAdam begin; higher ones undo in a few steps what was learned
+            together.
     """
 
     kind: Kind
@@ -37,6 +39,7 @@ class Problem:
     family: Callable[[], TaskFamily]
     most: int = 64
     together: int = 0
+    inner_lr: float = 0.003
 
 
 def _records(name: str, kinds: list[str] | None = None) -> Callable[[], TaskFamily]:
@@ -48,7 +51,7 @@ def _intents(shot: int) -> TaskFamily:
     return NWayKShot("banking77", way=5, shot=shot, queries=shot, split=ClassSplit(fold="01"))
 
 
-SCAN_STEPS = 600
+SCAN_STEPS = 500
 SHARED = "held-out splits of SCAN, which share one mapping; a letter an action"
 PROBLEMS: Mapping[str, Problem] = {
     "strings": Problem("form", "held-out pairs of order and form", lambda: StringTasks(SHOT, QUERIES)),
@@ -59,7 +62,7 @@ PROBLEMS: Mapping[str, Problem] = {
     "extractive": Problem(
         "form", "held-out ways to pick a word", _records("gen_function_vectors", ["extractive"])
     ),
-    "scan": Problem("form", SHARED, lambda: scan(SHOT, QUERIES), together=SCAN_STEPS),
+    "scan": Problem("form", SHARED, lambda: scan(SHOT, QUERIES), together=SCAN_STEPS, inner_lr=1e-4),
     "relations": Problem("knowledge", "held-out relations", _records("gen_relations", ["factual"])),
     "abstractive": Problem(
         "knowledge", "held-out mappings of words", _records("gen_function_vectors", ["abstractive"])
