@@ -27,6 +27,7 @@ class Training:
         seed: which training and validation episodes are drawn.
         multitask_steps: outer steps of multi-task training beforehand, on all meta-training classes at once;
             meta-training starts from its adapter.
+        multitask_lr: rate of those steps at its highest; 0 takes `lr`.
         save: outer steps between two saved states, from which a run that was stopped goes on; 0 saves at the
             begin, at the end, and when it is stopped.
         keep: how many of the latest states are kept.
@@ -43,6 +44,7 @@ class Training:
     tasks_at_once: int | Literal["auto"] = "auto"
     seed: int = 0
     multitask_steps: int = 0
+    multitask_lr: float = 0.0
     save: int = 20
     keep: int = 2
 
@@ -50,7 +52,7 @@ class Training:
         if self.tasks_at_once != "auto":
             require_at_least("training", self, tasks_at_once=1)
         require_at_least("training", self, steps=0, meta_batch=1, lr=0, warmup=0, weight_decay=0, seed=0)
-        require_at_least("training", self, multitask_steps=0, save=0, keep=1)
+        require_at_least("training", self, multitask_steps=0, multitask_lr=0, save=0, keep=1)
         require_at_least("training", self, clip=1e-6)  # 0 would stop every step
         if not 0 <= self.average < 1:
             raise InputError(

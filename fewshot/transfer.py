@@ -26,7 +26,7 @@ class MultiTaskStart:
         family: whose meta-training side has the classes.
         model: the learner.
         chunks: how many tasks are taken together.
-        training: steps, rate and the rest are those of the outer loop.
+        training: what is not of the start alone is that of the outer loop.
         processes: share out the episodes of every step.
     """
 
@@ -39,7 +39,8 @@ class MultiTaskStart:
         processes: Processes = Processes(),
     ) -> None:
         self._family, self._model, self._chunks, self._processes = family, model, chunks, processes
-        self._settings = replace(training, steps=training.multitask_steps)
+        lr = training.multitask_lr or training.lr
+        self._settings = replace(training, steps=training.multitask_steps, lr=lr)
         self.skipped = 0
 
     def check(self) -> None:

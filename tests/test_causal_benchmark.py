@@ -146,21 +146,23 @@ def test_rows_of_other_models_are_not_compared() -> None:
 def test_a_cell_that_started_otherwise_is_run_again(
     folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran: list[int] = []
+    ran: list[dict[str, int]] = []
     whole = cells.run_cell
 
     def watched(*given: Any) -> dict[str, Any]:
         result = whole(*given)
-        ran.append(result["steps_together"])
+        ran.append(result["training"])
         return result
 
     monkeypatch.setattr(benchmark, "run_cell", watched)
     words = ["--problems", "strings", "--methods", "maml", "zero-shot", "--resume"]
-    for steps in (0, 2, 2):
-        monkeypatch.setitem(PROBLEMS, "strings", replace(PROBLEMS["strings"], together=steps))
+    for training in ({}, {"multitask_steps": 2}, {"multitask_steps": 2}):
+        monkeypatch.setitem(PROBLEMS, "strings", replace(PROBLEMS["strings"], training=training))
         monkeypatch.setitem(QUICK_PROBLEMS, "strings", PROBLEMS["strings"])
         folder(*words)
-    assert ran == [0, 0, 2], "what is not trained does not depend on where training starts"
+    assert ran == [{}, {}, {"multitask_steps": 2}], (
+        "what is not trained does not depend on where training starts"
+    )
 
 
 @pytest.mark.data

@@ -32,7 +32,7 @@ TEXTS = (
 )  # not BANKING77
 # Bytes, since to copy is soon learned with few tokens; then longer blocks, since prompts with examples are.
 BEGIN = "--vocabulary 259 --length 128 --batch 16 --lr 2e-3 --steps 2400 --repeated 0.6 --longest 40"
-THEN = "--length 512 --batch 4 --steps 500 --repeated 0.8 --longest 120 --renamed 0.4"
+THEN = "--length 512 --batch 4 --steps 1000 --repeated 0.8 --longest 120 --renamed 0.6 --spelled 0.5"
 # A quick run reads tokens of several letters, since they are fewer; its model does not learn to copy.
 SMALL = "--vocabulary 4096 --width 192 --layers 4 --length 128 --batch 32 --lr 2e-3 --steps 300"
 SMALL += " --repeated 0.3 --longest 40"

@@ -59,9 +59,9 @@ def is_there(folder: Path, problem: str, method: str, backbone: str, effort: Eff
         about_backbone(Path(backbone)),
         asked(problem, effort),
     )
-    steps = problem_of(problem, effort.quick).together, effort.steps
-    trained: bool = (found.get("steps_together", 0), found["outer_steps"]) in ((0, 0), steps)
-    return same and trained
+    training = dict(problem_of(problem, effort.quick).training)
+    trained = (found["outer_steps"], found.get("training", {}))
+    return same and trained in ((0, {}), (effort.steps, training))
 
 
 def asked(problem: str, effort: Effort) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def run_cell(
     model, algorithm, family = learner(how, about, backbone, compute), how.algorithm(about), about.family()
     started, kept = time.perf_counter(), None
     if algorithm.trainable:
-        training = replace(TRAINING, steps=effort.steps, multitask_steps=about.together)
+        training = replace(TRAINING, steps=effort.steps, **about.training)
         title = f"{problem}, {method}"
         trainer = Trainer(
             family, model, algorithm, training, effort.validation, Evaluation(episodes=1), title=title
@@ -110,7 +110,7 @@ def run_cell(
         "seed": SEED,
         **_scores(results),
         "outer_steps": effort.steps if algorithm.trainable else 0,
-        "steps_together": about.together if algorithm.trainable else 0,
+        "training": dict(about.training) if algorithm.trainable else {},
         "kept_step": kept.step if kept else None,
         "validation_accuracy": kept.accuracy if kept else None,
         "training_seconds": trained - started if algorithm.trainable else 0.0,

@@ -1,9 +1,9 @@
 """What language models are compared on: tasks of form, of knowledge, and classes asked by their names."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from benchmarks.causal.scan import scan
 from fewshot.data.reading import Reading
@@ -28,17 +28,15 @@ class Problem:
         family: makes it; data sets are looked for in the folder FEWSHOT_DATA.
         most: tokens of an answer, which are bytes where the small model writes it; of longer right answers as
             many as those have.
-        together: outer steps of multi-task training from which what is trained starts, where the tasks share
-            what they ask for.
-        inner_lr: where the learned rates of MAMLAdam begin; higher ones undo in a few steps what was learned
-            together.
+        training: in what the outer loop differs, by the names of `Training`.
+        inner_lr: where the learned rates of MAMLAdam begin.
     """
 
     kind: Kind
     about: str
     family: Callable[[], TaskFamily]
     most: int = 64
-    together: int = 0
+    training: Mapping[str, Any] = field(default_factory=dict)
     inner_lr: float = 0.003
 
 
@@ -51,7 +49,8 @@ def _intents(shot: int) -> TaskFamily:
     return NWayKShot("banking77", way=5, shot=shot, queries=shot, split=ClassSplit(fold="01"))
 
 
-SCAN_STEPS = 500
+# What tasks share is learned soonest from all of them together; higher rates would undo it behind that.
+TOGETHER = {"multitask_steps": 500, "multitask_lr": 3e-3, "lr": 1e-4}
 SHARED = "held-out splits of SCAN, which share one mapping; a letter an action"
 PROBLEMS: Mapping[str, Problem] = {
     "strings": Problem("form", "held-out pairs of order and form", lambda: StringTasks(SHOT, QUERIES)),
@@ -62,7 +61,7 @@ PROBLEMS: Mapping[str, Problem] = {
     "extractive": Problem(
         "form", "held-out ways to pick a word", _records("gen_function_vectors", ["extractive"])
     ),
-    "scan": Problem("form", SHARED, lambda: scan(SHOT, QUERIES), together=SCAN_STEPS, inner_lr=1e-4),
+    "scan": Problem("form", SHARED, lambda: scan(SHOT, QUERIES), training=TOGETHER, inner_lr=1e-4),
     "relations": Problem("knowledge", "held-out relations", _records("gen_relations", ["factual"])),
     "abstractive": Problem(
         "knowledge", "held-out mappings of words", _records("gen_function_vectors", ["abstractive"])

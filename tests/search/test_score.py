@@ -266,14 +266,14 @@ def test_a_baseline_loss_is_the_unit_of_every_score(small: list[str], tmp_path: 
 
 
 def trained(
-    learner: Learner, algorithm: Algorithm, out: Path | None = None, family: TaskFamily = FAMILY, **how: int
+    learner: Learner, algorithm: Algorithm, out: Path | None = None, family: TaskFamily = FAMILY, **how: Any
 ) -> Run:
     settings = {"steps": 3, "meta_batch": 2} | how
     return Trainer(
         family,
         learner,
         algorithm,
-        Training(**settings),  # type: ignore[arg-type]
+        Training(**settings),
         Validation(every=0),
         Evaluation(episodes=1),
         out=out,
@@ -326,6 +326,17 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.parametrize(("own", "found"), [(0.02, 0.02), (0, 0.005)])
+def test_multi_task_training_has_a_rate_of_its_own(
+    own: float, found: float, make_learner: LearnerMaker, tmp_path: Path
+) -> None:
+    rates: dict[str, Any] = {"schedule": "constant", "warmup": 0.0, "lr": 0.005, "multitask_lr": own}
+    learner, algorithm = make_learner(), MAML(inner_steps=1)
+    trained(learner, algorithm, tmp_path / "run", steps=2, multitask_steps=2, **rates)
+    log = log_of(tmp_path / "run")
+    assert [line["lr"] for line in log] == pytest.approx([found, found, 0.005, 0.005])
+
+
 def test_meta_training_starts_from_the_adapter_of_multi_task_training_and_its_own_head(
     make_learner: LearnerMaker, tmp_path: Path
 ) -> None:
@@ -360,6 +371,8 @@ def test_without_multi_task_steps_there_are_none(make_learner: LearnerMaker) -> 
 
 
 def test_a_negative_number_of_multi_task_steps_is_refused() -> None:
+    with pytest.raises(InputError, match=r"training.multitask_lr is too small"):
+        Training(multitask_lr=-1)
     with pytest.raises(InputError) as caught:
         Training(multitask_steps=-1)
     assert str(caught.value) == "training.multitask_steps is too small\n  got:    -1\n  needed: 0 or more"
