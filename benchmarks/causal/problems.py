@@ -49,7 +49,7 @@ def _intents(shot: int) -> TaskFamily:
     return NWayKShot("banking77", way=5, shot=shot, queries=shot, split=ClassSplit(fold="01"))
 
 
-# What tasks share is learned soonest from all of them together; higher rates would undo it behind that.
+# What tasks share is learned soonest from all of them together; as high a rate afterwards would undo it.
 TOGETHER = {"multitask_steps": 500, "multitask_lr": 3e-3, "lr": 1e-4}
 SHARED = "held-out splits of SCAN, which share one mapping; a letter an action"
 PROBLEMS: Mapping[str, Problem] = {

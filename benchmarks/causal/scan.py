@@ -12,14 +12,14 @@ from fewshot.data.split import ClassSplit
 from fewshot.tasks.records import RECORDS, Records, load_records
 
 LETTERS = {"I_TURN_LEFT": "L", "I_TURN_RIGHT": "R", "I_WALK": "w", "I_RUN": "r", "I_JUMP": "j", "I_LOOK": "l"}
-HALVES = ClassSplit(fractions=(0.5, 0.25, 0.25))  # of eight tasks
+SPLIT = ClassSplit(fractions=(0.5, 0.25, 0.25))  # of eight tasks
 
 
 def scan(shot: int, queries: int) -> Records:
     """Commands of one of SCAN's splits and their actions in letters: 'jump twice' -> 'jj'."""
     rows = load_records("gen_scan", RECORDS, Reading())
     written = [in_letters(example) for task in rows.classes for example in rows.all_of(task)]
-    return Records(Pool.of(written, rows.name, rows.origin, rows.cleaned), shot, queries, split=HALVES)
+    return Records(Pool.of(written, rows.name, rows.origin, rows.cleaned), shot, queries, split=SPLIT)
 
 
 def in_letters(example: Example) -> Example:
