@@ -20,6 +20,7 @@ from benchmarks.causal.rule import right
 from benchmarks.causal.scan import LETTERS, in_letters, scan
 from benchmarks.causal.table import _reference, _unit, difference, load, markdown
 from benchmarks.readme import marks
+from fewshot.algorithms.mamladam import MAMLAdam
 from fewshot.data.example import Example
 from fewshot.data.pool import Pool
 from fewshot.errors import InputError
@@ -208,6 +209,12 @@ def test_methods_are_asked_what_they_can_do() -> None:
     assert len(forms) == 5
     assert not any(suits(METHODS[name], PROBLEMS["strings"]) for name in ("head", "channel"))
     assert all(suits(method, PROBLEMS["banking77"]) for method in METHODS.values())
+
+
+def test_inner_rates_are_those_of_the_problem() -> None:
+    problem = replace(PROBLEMS["strings"], inner_lr=0.25)
+    made = [METHODS[name].algorithm(problem) for name in ("maml", "both", "head")]
+    assert [each.inner_lr for each in made if isinstance(each, MAMLAdam)] == [0.25] * 3
 
 
 def test_the_table_of_the_readme_is_that_of_the_cells() -> None:

@@ -39,8 +39,8 @@ class Method:
     head: bool = False
 
 
-def _maml(problem: Problem) -> Algorithm:
-    return MAMLAdam(inner_lr=problem.inner_lr)
+def _adapted(algorithm: type[MAMLAdam]) -> Callable[[Problem], Algorithm]:
+    return lambda problem: algorithm(inner_lr=problem.inner_lr)
 
 
 METHODS: Mapping[str, Method] = {
@@ -49,10 +49,10 @@ METHODS: Mapping[str, Method] = {
     "channel": Method(lambda _: InContext(channel=True), "in-context learning, channel", ("classes",)),
     "fine-tune": Method(lambda _: FineTune(), "LoRA from scratch"),
     "multi-task": Method(lambda _: MultiTask("adapter"), "multi-task training, then fine-tuned"),
-    "maml": Method(_maml, "meta-learned initialisation (MAMLAdam)"),
+    "maml": Method(_adapted(MAMLAdam), "meta-learned initialisation (MAMLAdam)"),
     "metaicl": Method(lambda _: MetaICL(), "in-context meta-training (MetaICL)"),
-    "both": Method(lambda _: InContextMAML(), "meta-learned, and demonstrations in the prompt"),
-    "head": Method(_maml, "a head on the same model (MAMLAdam)", ("classes",), head=True),
+    "both": Method(_adapted(InContextMAML), "meta-learned, and demonstrations in the prompt"),
+    "head": Method(_adapted(MAMLAdam), "a head on the same model (MAMLAdam)", ("classes",), head=True),
 }
 
 
