@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from fewshot.classify.estimator import FewShotClassifier
     from fewshot.classify.many import MultiTaskPredictor
     from fewshot.classify.task import AdaptedTask, adapt
+    from fewshot.classify.writer import FewShotWriter
     from fewshot.data.augment import Augmentation
     from fewshot.data.clean import Cleaning
     from fewshot.data.example import Example
@@ -52,6 +53,7 @@ _HOME = {
     "MAMLAdam": "algorithms.mamladam",
     "AdaptedTask": "classify.task",
     "FewShotClassifier": "classify.estimator",
+    "FewShotWriter": "classify.writer",
     "MultiTaskPredictor": "classify.many",
     "adapt": "classify.task",
     "Augmentation": "data.augment",
@@ -113,6 +115,7 @@ __all__ = [
     "Evaluation",
     "Example",
     "FewShotClassifier",
+    "FewShotWriter",
     "FewshotError",
     "Inflections",
     "InputError",

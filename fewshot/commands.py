@@ -9,6 +9,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
+from fewshot.algorithms.algorithm import foresee
 from fewshot.algorithms.algorithms import ALGORITHMS, BASELINES
 from fewshot.comparison import Contestant, adapted_by, compare, comparison, like
 from fewshot.config import build, command_parser, parse, read_config, resolved
@@ -141,6 +142,7 @@ def _evaluate(arguments: Sequence[str], processes: Processes) -> int:
     parts = run.parts
     asked = replace(settings, repeats=1) if run.parsed.manifest else settings  # it lists every draw
     learned = parts.model, parts.algorithm
+    foresee(parts.model, family.split("test"))
     results = evaluate(family, *learned, asked, title="test episodes", processes=processes)
     if not processes.first:
         return 0

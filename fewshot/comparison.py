@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from fewshot.algorithms.algorithm import Algorithm
+from fewshot.algorithms.algorithm import Algorithm, foresee
 from fewshot.algorithms.algorithms import ALGORITHMS
 from fewshot.checkpoint import beside_scaffold, meta_parameters
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
@@ -91,6 +91,7 @@ def compare(
     """
     settings = replace(settings, curve=False, repeats=1)  # a difference is of an episode each
     for each in contestants:
+        foresee(each.model, family.split("test"))
         evaluate(family, each.model, each.algorithm, replace(settings, episodes=1))
     return {
         each.name: evaluate(family, each.model, each.algorithm, settings, title=f"{each.name}:")

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from fewshot.algorithms.algorithm import Algorithm, ready
+from fewshot.algorithms.algorithm import Algorithm, foresee, ready
 from fewshot.best import Validated
 from fewshot.cards.card import card
 from fewshot.chunks import Chunks
@@ -111,6 +111,7 @@ class Trainer:
         used = {"train": self._trains, "valid": self._trains and self.validation.every, "test": test}
         for side in SIDES:
             if used[side]:
+                foresee(self.model, self.family.split(side))
                 drawn = list(episodes(self.family, side, self.training.seed, [0]))
                 with torch.no_grad():
                     self.model.start(ready(self.model, drawn)[0])

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import json
 import os
 import re
@@ -156,6 +157,25 @@ def test_the_examples_of_answers_in_words_run(
     lines = (place / "runs" / "forms" / "outputs.jsonl").read_text(encoding="utf-8").splitlines()
     assert all({"input", "reference", "output"} <= set(json.loads(line)) for line in lines)
     assert main(["report", "runs/forms", "--out", "report.html"]) == 0
+
+
+def test_the_examples_of_styles_run(
+    place: Path,
+    causal_backbone: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = [{"plain": f"text {n}", "written": f"a text {n}"} for n in range(12)]
+    rows = [row | {"style": style} for style in "abcdefgh" for row in said]
+    (place / "styles.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (place / "letters.jsonl").write_text("".join(json.dumps(row) + "\n" for row in said[:4]))
+    (train,), (adapt,) = (commands("Causal language models", number) for number in (2, 3))
+    assert main([*on(causal_backbone("llama"), train), *QUICK["train"], *SMALL]) == 0
+    assert main([*adapt]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", io.StringIO("the room is cold\n"))
+    assert main(["predict", "tasks/letters"]) == 0
+    assert json.loads(capsys.readouterr().out).keys() == {"text", "written"}
 
 
 def on(backbone: str, words: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from fewshot.models.batch import Rows, TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.models.stack import Stack
 from fewshot.tasks.episode import Episode
+from fewshot.tasks.family import TaskFamily
 
 
 class Predictor(Protocol):
@@ -191,6 +192,15 @@ def _batch(learner: Learner, episodes: Sequence[Episode], sets: Sequence[tuple[E
     labels = [n for e, examples in zip(episodes, sets, strict=True) for n in e.numbers(examples)]
     ways, names = [e.way for e in episodes], tuple(e.classes for e in episodes)
     return learner.batch(Rows(texts, labels, task, ways, names, sources))
+
+
+def foresee(learner: Learner, side: TaskFamily) -> None:
+    """Refuses a side that has classes or answers which the learner cannot take.
+
+    Raises:
+        InputError: see `Learner.foresee`.
+    """
+    learner.foresee(side.classes().values(), side.answers())
 
 
 def ready(learner: Learner, episodes: Sequence[Episode]) -> tuple[TaskBatch, TaskBatch]:

@@ -14,7 +14,7 @@ from fewshot.classify.examples import check_balance
 from fewshot.classify.learned import learned
 from fewshot.classify.reading import STANDARD, Line, read_support, read_texts
 from fewshot.classify.store import Stored, load_task, save_task
-from fewshot.classify.task import Answers, adapted, answer
+from fewshot.classify.task import Answers, adapted, answer, write
 from fewshot.errors import InputError, require_at_least
 from fewshot.run import check_free
 
@@ -23,7 +23,7 @@ ADAPT = """Learn one task from labelled examples: a few of each class, in a seco
 RUN is the directory of a meta-trained run; without it the one that comes with the package is taken, which
 knows English questions and commands best. DIR is an adapter that PEFT loads, with its head beside it."""
 PREDICT = (
-    """Label texts with what `fewshot adapt` learned; one JSON object a line out, as the texts come in."""
+    """Answer texts with what `fewshot adapt` learned; one JSON object a line out, as the texts come in."""
 )
 
 
@@ -34,7 +34,9 @@ def adapt(arguments: Sequence[str]) -> int:
     parser.add_argument("--support", required=True, help="file of examples, or - for JSON lines")
     parser.add_argument("--out", required=True, help="the directory to write")
     parser.add_argument("--text", default="text", help="the column with the text")
-    parser.add_argument("--label", default="label", help="the column with the class")
+    parser.add_argument("--label", default="label", help="the column with the class, or with the answer")
+    answers = "the labels are answers: learn to write such ones; for runs of LoraCausal"
+    parser.add_argument("--write", action="store_true", help=answers)
     parser.add_argument("--overwrite", action="store_true", help="replace an adapted task that is there")
     parser.add_argument("--device", choices=["cpu", "cuda"], help="by default the run's own")
     given = parser.parse_args(list(arguments))
@@ -43,15 +45,16 @@ def adapt(arguments: Sequence[str]) -> int:
         check_free(out)
     elif out.exists() and not (out / "task.json").is_file():
         raise InputError("only an adapted task is replaced", where=out, needed="a name that is free")
-    support = read_support(given.support, given.text, given.label)
+    support = read_support(given.support, given.text, given.label, least=1 if given.write else 2)
     meta = learned(given.run, given.device)
     _tell(cut(meta.model, support.texts), meta.model)
-    task = adapted(meta, support)
+    task = adapted(meta, support, given.write)
     save_task(out, task, meta)
     size = (out / "adapter_model.safetensors").stat().st_size
     console = Console(highlight=False)
-    console.print(f"{len(support.texts)} examples of {len(support.classes)} classes in {task.seconds:.2f} s")
-    if unbalanced := check_balance(support):
+    kinds = "" if given.write else f" of {len(support.classes)} classes"
+    console.print(f"{len(support.texts)} examples{kinds} in {task.seconds:.2f} s")
+    if not given.write and (unbalanced := check_balance(support)):
         console.print(unbalanced, soft_wrap=True, markup=False)
     console.print(f"written to {out} ({size / 1024:,.0f} KiB of adapter)", soft_wrap=True, markup=False)
     return 0
@@ -75,6 +78,13 @@ def predict(arguments: Sequence[str]) -> int:
     given = parser.parse_args(list(arguments))
     require_at_least("fewshot predict", given, batch=1, explain=0)
     stored = load_task(Path(given.dir), given.device)
+    if stored.task.writes and (given.explain or given.max_distance is not None):
+        raise InputError(
+            "a task that writes knows no distances",
+            where="--explain, --max-distance",
+            needed="a task of classes, learned by a run of LoraEncoder",
+            fix="leave them out",
+        )
     skipped: list[InputError] = []
 
     def wrong_line(error: InputError) -> None:
@@ -86,12 +96,25 @@ def predict(arguments: Sequence[str]) -> int:
     lines = read_texts(given.texts, given.format, given.text, wrong_line)
     shortened = 0
     while batch := list(islice(lines, given.batch)):
-        for row in _rows(stored, batch, given.explain, given.max_distance):
+        written = stored.task.writes
+        found = (
+            _written(stored, batch) if written else _rows(stored, batch, given.explain, given.max_distance)
+        )
+        for row in found:
             shortened += "truncated" in row
             print(json.dumps(row, ensure_ascii=False))
         sys.stdout.flush()
+        # of prompts the model itself says how many it had to cut
+        shortened += sum(cut for _, cut in stored.meta.model.take_prompts().values())
     _tell(shortened, stored.meta.model)
     return 0
+
+
+def _written(stored: Stored, batch: Sequence[Line]) -> Iterator[dict[str, Any]]:
+    """What is printed of each text that is answered by writing."""
+    texts = [line.text for line in batch]
+    for text, written in zip(texts, write(stored.meta, stored.task, texts), strict=True):
+        yield {"text": text, "written": written}
 
 
 def _rows(

@@ -46,13 +46,16 @@ class Labelled:
         return Labelled(self.texts + other.texts, self.labels + other.labels)
 
 
-def labelled(texts: Sequence[Any], labels: Sequence[Any], where: str = "the examples") -> Labelled:
+def labelled(
+    texts: Sequence[Any], labels: Sequence[Any], where: str = "the examples", least: int = 2
+) -> Labelled:
     """Checks examples.
 
     Args:
         texts: n strings that are not blank.
         labels: the class of each: anything but None and NaN, taken by its name.
         where: what messages call them.
+        least: how many classes there have to be; 1 where the labels are answers to be written.
 
     Raises:
         BadExamplesError: nothing there, another number of labels than of texts, a text that is no string or
@@ -73,7 +76,7 @@ def labelled(texts: Sequence[Any], labels: Sequence[Any], where: str = "the exam
             needed="at least one text of each class (a minimum of 1 is required)",
         )
     found = Labelled(checked_texts(texts, where), tuple(_names(labels, where)))
-    if len(found.classes) < 2:
+    if len(found.classes) < least:
         raise BadExamplesError(
             "there is one class alone",
             where=where,

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fewshot.algorithms.algorithm import Algorithm
+from fewshot.config import read_config
 from fewshot.errors import InputError
 from fewshot.loading import load_learning
 from fewshot.models.learner import Learner
+from fewshot.tasks.families import FAMILIES
 
 READY = "ready"  # the name of the run that comes with the package
 FOLDER = Path(__file__).parents[1] / "ready"
@@ -24,6 +26,7 @@ class Learned:
         folder: where it lies.
         model: the learner with the meta-parameters.
         algorithm: how it learns a task.
+        writes: whether it was trained to write answers, as far as its family is known here.
         lock: held while the model computes, since its layers read one stack at a time.
     """
 
@@ -31,6 +34,7 @@ class Learned:
     folder: Path
     model: Learner
     algorithm: Algorithm
+    writes: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -62,4 +66,11 @@ def _loaded(name: str, folder: Path, device: str | None, changed: int) -> Learne
             got=f"{type(algorithm).__name__}, which looks at all queries of a task",
             needed="a run that answers one text at a time, such as ProtoNet with then: ridge",
         )
-    return Learned(name, folder, model, algorithm)
+    return Learned(name, folder, model, algorithm, _writes(folder))
+
+
+def _writes(folder: Path) -> bool:
+    family = read_config(folder / "config.yaml").get("family")
+    name = family.get("class_path") if isinstance(family, dict) else family
+    known = FAMILIES.get(str(name).rpartition(".")[-1])
+    return known is not None and known.writes

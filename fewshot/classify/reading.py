@@ -32,24 +32,25 @@ class Line:
     text: str
 
 
-def read_support(source: str, text: str = "text", label: str = "label") -> Labelled:
+def read_support(source: str, text: str = "text", label: str = "label", least: int = 2) -> Labelled:
     """The examples of a file, or of standard input, which is read to its end.
 
     Args:
         source: jsonl, csv, tsv or parquet, a folder, a name inside FEWSHOT_DATA, a hub id; '-' for JSON lines
             of standard input.
         text: the column with the text.
-        label: the column with the class.
+        label: the column with the class, or with the answer.
+        least: how many classes there have to be.
 
     Raises:
         InputError: nothing there, a row without text or label, one class alone.
     """
     if source == STANDARD:
         rows = [_row(content, number, (text, label)) for number, content in _numbered(sys.stdin)]
-        return labelled([row[text] for row in rows], [row[label] for row in rows], "standard input")
+        return labelled([row[text] for row in rows], [row[label] for row in rows], "standard input", least)
     pool = Pool.load(source, Columns(text=text, label=label))
     examples = [example for name in pool.classes for example in pool.all_of(name)]
-    return labelled([e.text for e in examples], [e.label for e in examples], pool.name)
+    return labelled([e.text for e in examples], [e.label for e in examples], pool.name, least)
 
 
 def read_texts(source: str, kind: Format, column: str, wrong: Callable[[InputError], None]) -> Iterator[Line]:

@@ -75,8 +75,9 @@ def save_task(folder: Path, task: AdaptedTask, meta: Learned) -> None:
     backbone = config["model"].get("init_args", {}).get("backbone", "minilm")
     about = {
         "schema": SCHEMA,
-        "classes": task.classes,
-        "shots": task.support.shots,
+        "writes": task.writes,
+        "classes": () if task.writes else task.classes,
+        "shots": {} if task.writes else task.support.shots,
         "run": meta.name,
         "backbone": backbone,
         "backbone_sha256": backbone_sha256(backbone),
@@ -117,7 +118,7 @@ def load_task(folder: Path, device: str | None = None) -> Stored:
         model.head.log_scale.copy_(head.pop(SCALE))
     features = head.pop(FEATURES, None)
     adapter = {name: value.detach().cpu() for name, value in model.adapter().items()}
-    task = AdaptedTask(support, adapter | head, features, float(about["seconds"]))
+    task = AdaptedTask(support, adapter | head, features, float(about["seconds"]), about.get("writes", False))
     return Stored(Learned(str(about["run"]), folder, model, algorithm), task, about)
 
 
@@ -168,6 +169,13 @@ def _check_kinds(about: Mapping[str, Any], where: Path) -> None:
     arguments = about["model"]["init_args"]
     built = arguments.get("backbone", "minilm")
     seconds = about["seconds"]
+    if not isinstance(about.get("writes", False), bool):
+        raise InputError(
+            "the task is damaged",
+            where=where,
+            got=f"writes: {about['writes']!r}"[:80],
+            needed="true or false",
+        )
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise InputError(
             "the task is damaged", where=where, got=f"seconds: {seconds!r}"[:80], needed="a number"

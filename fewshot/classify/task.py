@@ -34,12 +34,14 @@ class AdaptedTask:
         tensors: adapter and head of the task by the names of the stack, without a task axis.
         features: unit-length features of the examples, (n, H); None where the model has no space.
         seconds: that learning took.
+        writes: whether the labels are answers, and further texts are to be answered by writing.
     """
 
     support: Labelled
     tensors: Mapping[str, Tensor]
     features: Tensor | None
     seconds: float = 0.0
+    writes: bool = False
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -51,7 +53,8 @@ class AdaptedTask:
         tensors = {f"task/{name}": value for name, value in self.tensors.items()}
         tensors |= {} if self.features is None else {"features": self.features}
         content = safetensors.torch.save({name: value.contiguous() for name, value in tensors.items()})
-        return {"support": self.support, "seconds": self.seconds, "tensors": content}
+        facts = {"support": self.support, "seconds": self.seconds, "writes": self.writes}
+        return facts | {"tensors": content}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Takes what `__getstate__` gave."""
@@ -105,18 +108,25 @@ def adapt(texts: Sequence[str], labels: Sequence[object], run: str | None = None
     return adapted(learned(run), labelled(texts, labels))
 
 
-def adapted(meta: Learned, support: Labelled) -> AdaptedTask:
+def adapted(meta: Learned, support: Labelled, writes: bool = False) -> AdaptedTask:
     """Learns a task from examples that were checked.
 
+    Args:
+        meta: the run.
+        support: the examples.
+        writes: the labels are answers to be written, and no classes.
+
     Raises:
-        InputError: a method that keeps no adapter of a task, such as in-context learning.
+        InputError: a method that keeps no adapter of a task, such as in-context learning; a run that cannot
+            write, or that was trained to write where classes are asked for.
     """
+    _check_kind(meta, writes)
     started = time.perf_counter()
     with meta.lock:
         # computed once for the head and for the distances, where there is no adapter of the task's own
         shared = meta.algorithm.shares_body and meta.model.has_space
         model = Remembered(meta.model) if shared else meta.model
-        batch = _support_batch(model, support)
+        batch = _support_batch(model, support, writes)
         predictor = meta.algorithm.adapt(model, batch)
         if not isinstance(predictor, Adapted):
             raise InputError(
@@ -130,10 +140,35 @@ def adapted(meta: Learned, support: Labelled) -> AdaptedTask:
         if model.has_space:
             with torch.no_grad():
                 features = F.normalize(model.features(predictor.stack, batch), dim=-1).float().cpu()
-    return AdaptedTask(support, tensors, features, time.perf_counter() - started)
+    return AdaptedTask(support, tensors, features, time.perf_counter() - started, writes)
 
 
-def _support_batch(model: Learner, support: Labelled) -> TaskBatch:
+def _check_kind(meta: Learned, writes: bool) -> None:
+    """Refuses a run of the other kind.
+
+    Raises:
+        InputError: such a run.
+    """
+    if writes and not meta.model.writes:
+        raise InputError(
+            "this run cannot write",
+            where=meta.folder,
+            got=f"a model {type(meta.model).__name__}, which chooses among classes",
+            needed="a run of LoraCausal on a family of answers, such as Records",
+        )
+    if meta.writes and not writes:
+        raise InputError(
+            "this run was trained to write answers, not to choose among classes",
+            where=meta.folder,
+            got="labels as classes",
+            needed="a run on a family of classes",
+            fix="add --write, in Python take FewShotWriter: then each label is what is to be written",
+        )
+
+
+def _support_batch(model: Learner, support: Labelled, writes: bool) -> TaskBatch:
+    if writes:
+        return model.place(model.batch(_written(support.texts, support.labels)))
     rows = Rows(
         [(text, None) for text in support.texts],
         support.numbers,
@@ -160,6 +195,28 @@ def answer(meta: Learned, task: AdaptedTask, texts: Sequence[str]) -> Answers:
         if distances is not None and task.features is not None:
             distances[places] = (1 - features @ task.features.T).clamp(0, 2).numpy()
     return Answers(probabilities, distances)
+
+
+def write(meta: Learned, task: AdaptedTask, texts: Sequence[str]) -> list[str]:
+    """What a task writes to texts, greedily.
+
+    Raises:
+        InputError: a text for which there is no room.
+    """
+    stack = Stack({name: value[None].to(meta.model.device) for name, value in task.tensors.items()})
+    found: list[str] = []
+    for at in range(0, len(texts), AT_ONCE):
+        own = texts[at : at + AT_ONCE]
+        with meta.lock, torch.no_grad():
+            batch = meta.model.place(meta.model.batch(_written(own, [None] * len(own))))
+            found += meta.model.write(stack, batch)
+    return found
+
+
+def _written(texts: Sequence[str], answers: Sequence[str | None]) -> Rows:
+    """Rows of one task that are to be written."""
+    rows = [0] * len(texts)
+    return Rows([(text, None) for text in texts], rows, rows, [2], sources=("",), answers=answers)
 
 
 def scored(

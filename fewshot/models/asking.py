@@ -5,7 +5,7 @@ Classification, ACL 2022, https://arxiv.org/abs/2108.04106: the likelihood of th
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fewshot.data.names import in_words
@@ -75,11 +75,34 @@ class Asking:
             )
         return self._channel(rows) if rows.channel else self._named(rows)
 
+    def foresee(self, names: Iterable[Sequence[str]], answers: Iterable[str]) -> None:
+        """Refuses class names and answers that could not be asked for.
+
+        Args:
+            names: of classes that may meet in a task, source by source.
+            answers: that are to be written.
+
+        Raises:
+            InputError: what `question` would say of them.
+        """
+        for each in names:
+            self._names(each)
+        for answer in answers:
+            # no token has less than a byte; a blank and the end are beside them
+            if len(answer.encode()) + 2 > self._tokens.most or not answer.strip():
+                self._answer(answer)
+
+    def _answer(self, answer: str | None) -> list[int]:
+        """The tokens of what is to be written; of what nobody knows the end alone."""
+        found = self._tokens.written(answer)
+        self._tokens.check_room(answer or "", len(found), self._room)
+        return found
+
     def _written(self, rows: Rows) -> Question:
         """The answer of each row, a slot each."""
         asked = Question(Choices(self._branching), len(rows.texts))
         for row, text in enumerate(rows.texts):
-            answer = self._tokens.written(rows.answers[row])
+            answer = self._answer(rows.answers[row])
             shown = rows.before(row)
             prompt, cut = self._tokens.prompt(text, max(self._room, len(answer)), shown)
             asked.choices.add(prompt, [answer], rows.task[row], row)
@@ -105,7 +128,8 @@ class Asking:
             worded = [Shown(each.text, in_words(each.answer)) for each in shown]
             prompt, cut = self._tokens.prompt(text, max(map(len, names[task])), worded)
             asked.choices.add(prompt, names[task], task, number * width)
-            asked.count(task, cut)
+            if number < len(rows.texts):
+                asked.count(task, cut)
         return asked
 
     def _channel(self, rows: Rows) -> Question:
@@ -131,6 +155,7 @@ class Asking:
         answers = [self._tokens.answer(in_words(name), name) for name in names]
         seen: dict[tuple[int, ...], str] = {}
         for name, answer in zip(names, answers, strict=True):
+            self._tokens.check_room(name, len(answer))
             other = seen.setdefault(tuple(answer), name)
             if other != name:
                 raise InputError(

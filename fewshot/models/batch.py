@@ -35,8 +35,8 @@ class Rows:
         ways: classes of each task.
         names: the class names of each task, in the order of their numbers.
         sources: where each task comes from.
-        answers: what is to be written after each text; empty where classes are asked for. Of such rows the
-            class 0 stands for this answer, the class 1 for any other.
+        answers: what is to be written after each text, None where nobody knows; empty where classes are
+            asked for. Of such rows the class 0 stands for this answer, the class 1 for any other.
         shown: examples that are read before each text; empty for none.
         channel: the text is judged after a class name, not the name after the text.
     """
@@ -47,7 +47,7 @@ class Rows:
     ways: Sequence[int]
     names: tuple[tuple[str, ...], ...] = ()
     sources: tuple[str, ...] = ()
-    answers: Sequence[str] = ()
+    answers: Sequence[str | None] = ()
     shown: Sequence[tuple[Shown, ...]] = ()
     channel: bool = False
 
@@ -68,7 +68,7 @@ class Rows:
 
     def answer(self, row: int) -> str:
         """What is right for a row: the text that is to be written, or its class name."""
-        return self.answers[row] if self.answers else self.names[self.task[row]][self.labels[row]]
+        return (self.answers[row] or "") if self.answers else self.names[self.task[row]][self.labels[row]]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ the prompt; what is written is decoded greedily.
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -115,6 +115,10 @@ class LoraCausal(LoraLearner):
         """The prompts with what is scored after them."""
         inputs: Inputs = batch.inputs
         return inputs.asked.text
+
+    def foresee(self, names: Iterable[Sequence[str]], answers: Iterable[str]) -> None:
+        """Class names and answers without tokens, not told apart, or beside which no text has room."""
+        self._asking.foresee(names, answers)
 
     def batch(self, rows: Rows) -> TaskBatch:
         """Prompts, names and answers as tokens.

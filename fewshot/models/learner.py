@@ -1,7 +1,7 @@
 """What an algorithm needs of a model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,17 @@ class Learner(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where the meta-parameters lie."""
         return self.head.log_scale.device
+
+    def foresee(self, names: Iterable[Sequence[str]], answers: Iterable[str]) -> None:
+        """Refuses what `batch` could not take, before anything is learned.
+
+        Args:
+            names: of classes that may meet in a task, source by source.
+            answers: that are to be written.
+
+        Raises:
+            InputError: by learners that read names or write.
+        """
 
     @abstractmethod
     def batch(self, rows: Rows) -> TaskBatch:

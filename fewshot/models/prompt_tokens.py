@@ -1,11 +1,12 @@
 """Prompts as token numbers: a text in its template, after examples, cut where it is too long; and answers."""
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from fewshot.errors import InputError
 from fewshot.models.batch import Shown, Text
+from fewshot.models.cutting import cut_from_left
 from fewshot.models.prompts import Prompt
 
 APART = "\n\n"  # between examples
@@ -65,8 +66,8 @@ class PromptTokens:
             )
         return found
 
-    def written(self, answer: str) -> list[int]:
-        """Token numbers of an answer with the end behind it.
+    def written(self, answer: str | None) -> list[int]:
+        """Token numbers of an answer, if there is one, with the end behind it.
 
         Raises:
             InputError: nothing is left of it, or the tokenizer has no end.
@@ -77,7 +78,7 @@ class PromptTokens:
                 where="model.backbone",
                 needed="a tokenizer with an eos token, for families whose answers are texts",
             )
-        return [*self.answer(answer), self.end]
+        return [*(self.answer(answer) if answer is not None else ()), self.end]
 
     def ends(self, others: Collection[int]) -> set[int]:
         """What ends an answer that is written: the tokenizer's end, a turn's, and what a model says itself.
@@ -120,10 +121,11 @@ class PromptTokens:
     def prompt(self, text: Text, room: int, shown: Sequence[Shown] = ()) -> tuple[list[int], bool]:
         """Token numbers of a prompt, and whether something was too long: examples, then the text itself.
 
-        Examples go one by one, the first one first; the text is cut from the left.
+        Examples go one by one, the first one first; the text is cut from the left, of a pair the first one
+        and then, if that is not enough, the second; a token of each stays.
 
         Args:
-            text: a text, or a pair, of which the first is cut.
+            text: a text, or a pair.
             room: tokens that the answer needs.
             shown: examples that come before it.
 
@@ -135,21 +137,56 @@ class PromptTokens:
         found = self._whole(text, kept)
         if len(found) <= most:
             return found, len(kept) < len(shown)
-        first_text, second = text
-        starts = [start for start, _ in self._offsets(first_text)]
-        over = len(found) - most
-        while over < len(starts):
-            found = self._whole((first_text[starts[over] :], second))
-            if len(found) <= most:
-                return found, True
-            over += len(found) - most
+        cut, least = cut_from_left(text, self._whole, self._starts, most)
+        if cut is not None:
+            return cut, True
         raise InputError(
             "the prompt has no room for the text",
             where="model.max_length",
-            got=f"{self._max_length} tokens, of which the answer to {first_text[:40]!r} needs {room}",
-            needed=f"at least {len(self._all(('', second), ())) + room + 1} tokens",
-            fix="raise model.max_length, or shorten model.prompt.template",
+            got=f"{self._max_length} tokens, {room} of them kept for the answer",
+            needed=f"at least {least + room} tokens",
+            fix="raise model.max_length as far as the backbone reads, or shorten the template",
         )
+
+    def check_room(self, answer: str, length: int, kept: int = 0) -> None:
+        """Refuses an answer beside which not one token of a text could be read.
+
+        Args:
+            answer: for the message.
+            length: its tokens.
+            kept: tokens that are kept for an answer however short it is.
+
+        Raises:
+            InputError: such an answer, or so many tokens kept.
+        """
+        most = self.most
+        if max(length, kept) <= most:
+            return
+        if kept > length:
+            raise InputError(
+                "the tokens kept for an answer leave no room for a text",
+                where="model.max_new_tokens",
+                got=f"{kept}; model.max_length is {self._max_length}, the template has {self._around}",
+                needed=f"at most {most}",
+                fix="lower it, or raise model.max_length as far as the backbone reads",
+            )
+        raise InputError(
+            "an answer leaves no room for a text",
+            where="a label name, or what is to be written",
+            got=f"{answer[:40]!r}, {length} tokens",
+            needed=f"at most {most}; model.max_length is {self._max_length}, the template has {self._around}",
+            fix="leave it out, rename the class, or raise model.max_length as far as the backbone reads",
+        )
+
+    @property
+    def most(self) -> int:
+        """Tokens that an answer may have beside one of a text."""
+        return self._max_length - self._around - 1
+
+    @cached_property
+    def _around(self) -> int:
+        """Tokens of a prompt without a text."""
+        return len(self._all(("", None), ()))
 
     def _fitting(self, text: Text, shown: Sequence[Shown], most: int) -> Sequence[Shown]:
         """As many of the last examples as there is room for."""
@@ -218,10 +255,10 @@ class PromptTokens:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
-    def _offsets(self, text: str) -> list[tuple[int, int]]:
+    def _starts(self, text: str) -> list[int]:
+        """Where the tokens of a text begin in it."""
         found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        offsets: list[tuple[int, int]] = found["offset_mapping"]
-        return offsets
+        return [start for start, _ in found["offset_mapping"]]
 
 
 def _last(examples: Sequence[list[int]], most: int) -> Sequence[list[int]]:

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from fewshot.errors import InputError, listing, suggestion
 from fewshot.models.backbone import Conv1D
@@ -100,8 +101,21 @@ def _modules(module: str, backbone: nn.Module, kinds: Sequence[str], known: Know
 
 
 def _is_linear(module: nn.Module, backbone: nn.Module) -> bool:
-    """Whether it is a linear map alone; a kind of the model itself, such as a router, gives more."""
-    return isinstance(module, LINEAR) and type(module).__module__ != type(backbone).__module__
+    """Whether it is a linear map; a kind of the model's own may give more than a product, as routers do."""
+    if not isinstance(module, LINEAR):
+        return False
+    return type(module).__module__ != type(backbone).__module__ or _gives_a_product(module)
+
+
+def _gives_a_product(module: Any) -> bool:
+    """Whether it gives one vector for another."""
+    wide, narrow = module.in_features, module.out_features
+    try:
+        with torch.no_grad():
+            found = module(torch.zeros_like(module.weight[:1, :1]).expand(1, wide))
+    except (RuntimeError, TypeError, ValueError):  # one that takes more than a vector
+        return False
+    return isinstance(found, Tensor) and found.shape == (1, narrow)
 
 
 def _ends(name: str, module: str) -> bool:

@@ -1,6 +1,6 @@
 """Any family with augmented support sets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,10 @@ class Augmented(TaskFamily):
     def classes(self) -> Mapping[str, Sequence[str]]:
         """Those of the family."""
         return self._family.classes()
+
+    def answers(self) -> Iterable[str]:
+        """Those of the family."""
+        return self._family.answers()
 
     def pools(self) -> Sequence[Pool]:
         """Those of the family."""

@@ -17,7 +17,7 @@ from fewshot.data.split import ClassSplit, Side
 from fewshot.errors import InputError
 from fewshot.tasks.episode import Episode
 from fewshot.tasks.family import TaskFamily
-from fewshot.tasks.records import check_counts, pools_by_task
+from fewshot.tasks.records import answers_of, check_counts, pools_by_task
 from fewshot.tasks.sided import Sided
 from fewshot.tasks.tasklist import split_tasks
 
@@ -46,6 +46,7 @@ class Dialogue(Sided):
             beside those of the longest conversation.
     """
 
+    writes = True
     differs = "tasks"
 
     def __init__(
@@ -106,6 +107,10 @@ class Speakers(TaskFamily):
     def pools(self) -> Sequence[Pool]:
         """One a speaker."""
         return pools_by_task(self._pool)
+
+    def answers(self) -> Iterable[str]:
+        """The replies."""
+        return answers_of(self._pool)
 
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
         """Replies of a speaker."""

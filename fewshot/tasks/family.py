@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -16,9 +16,10 @@ class TaskFamily(ABC):
     """A source of episodes. Subclass it and write `episode`; that is all a family needs.
 
     `differs` says what its sides differ by, for the check of leaks: their classes, their tasks (the names of
-    their pools), or their rows alone.
+    their pools), or their rows alone. `writes` says that there are no classes: `label` is to be written.
     """
 
+    writes: ClassVar[bool] = False
     differs: Literal["classes", "tasks", "rows"] = "classes"
 
     @abstractmethod
@@ -62,6 +63,10 @@ class TaskFamily(ABC):
         A family that does not list them gives none.
         """
         return {}
+
+    def answers(self) -> Iterable[str]:
+        """All answers of this side that are to be written; none where classes are asked for, or made up."""
+        return ()
 
     def pools(self) -> Sequence[Pool]:
         """All examples of this side, for checks of leaks and for manifests; none where they are made up."""

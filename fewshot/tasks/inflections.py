@@ -39,6 +39,7 @@ class Inflections(Sided):
         InputError: a count below 1, an input without features, no cell with enough lemmas.
     """
 
+    writes = True
     differs = "tasks"
 
     def __init__(

@@ -3,7 +3,7 @@
 Every task of the data is a task here: translation between two languages, one inflection, one relation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class Records(Sided):
         InputError: a task with fewer than K + Q records.
     """
 
+    writes = True
     differs = "tasks"
 
     def __init__(
@@ -69,6 +70,10 @@ class RecordTasks(TaskFamily):
     def pools(self) -> Sequence[Pool]:
         """One a task."""
         return pools_by_task(self._pool)
+
+    def answers(self) -> Iterable[str]:
+        """The outputs."""
+        return answers_of(self._pool)
 
     def episode(self, index: int, generator: np.random.Generator) -> Episode:
         """Records of a task."""
@@ -111,6 +116,11 @@ def load_records(source: Given, columns: Columns, reading: Reading) -> Pool:
             needed="the columns of all three",
         )
     return Pool.load(source, columns, reading)
+
+
+def answers_of(pool: Pool) -> Iterable[str]:
+    """The outputs of all records, task by task."""
+    return (example.text_pair or "" for task in pool.classes for example in pool.all_of(task))
 
 
 def pools_by_task(pool: Pool) -> Sequence[Pool]:

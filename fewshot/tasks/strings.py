@@ -66,6 +66,8 @@ class StringTasks(Sided):
         InputError: a number below 1 or above 100.
     """
 
+    writes = True
+
     def __init__(self, shot: int = 5, queries: int = 10) -> None:
         for name, value in (("shot", shot), ("queries", queries)):
             if not 1 <= value <= 100:

@@ -26,6 +26,7 @@ from fewshot.models.batch import Rows
 from fewshot.models.causal import LoraCausal
 from fewshot.models.compute import Compute
 from fewshot.models.lora_settings import Lora
+from fewshot.models.prompt_tokens import PromptTokens
 from fewshot.models.prompts import Prompt
 from fewshot.models.stack import Stack
 from fewshot.tasks.attributes import Attributes
@@ -199,8 +200,28 @@ def test_a_long_text_is_cut_from_the_left_and_the_answer_never(make_causal: Make
     assert "word0" not in read.replace(" ", "")
     assert sum(part.packing.lengths) <= 12
     assert learner.cost(batch(learner, [text, "short"], ("lost card", "card")))["cut_prompts"] == 1
-    with pytest.raises(InputError, match="no room for the text"):
+    with pytest.raises(InputError, match=r"(?s)an answer leaves no room.*'on hold', 2 tokens.*at most 1"):
         batch(make_causal(max_length=4), ["one two three"])
+
+
+def test_of_a_pair_the_second_text_is_cut_where_the_first_is_not_enough(make_causal: Maker) -> None:
+    learner = make_causal()
+    tokens = PromptTokens(learner.tokenizer, Prompt(), 16)
+    first, second = ("one two three", " ".join(f"w{n}" for n in range(9)))
+    found, cut = tokens.prompt((first, second), 4)
+    read = str(learner.tokenizer.decode(found)).replace(" ", "")
+    assert (cut, read, len(found)) == (True, "three4w5w6w7w8answer:", 12)
+    few, cut = tokens.prompt((first, "w1"), 4)
+    assert (cut, learner.tokenizer.decode(few)) == (False, "one two three w1 answer :")
+    with pytest.raises(InputError, match=r"(?s)the prompt has no room.*at least 17 tokens"):
+        tokens.prompt((first, second), 13)
+
+
+def test_what_names_are_calibrated_by_is_not_counted_as_read(make_causal: Maker) -> None:
+    learner = make_causal(max_length=12)
+    text = " ".join(f"word{n}" for n in range(30))
+    batch(learner, [text, text], ("lost card", "card"))
+    assert learner.take_prompts() == {0: (2, 2)}
 
 
 @pytest.mark.parametrize(

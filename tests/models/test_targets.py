@@ -61,6 +61,15 @@ def test_a_router_is_a_linear_map_that_gives_more_and_is_not_adapted() -> None:
         targets_of(model, Lora(modules=("router",), layers="all"), {})
 
 
+def test_a_linear_map_of_a_models_own_is_adapted_where_it_gives_a_product() -> None:
+    config = transformers.FalconConfig(
+        vocab_size=20, hidden_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    model: Any = transformers.FalconForCausalLM(config)
+    adapter = LoraAdapter(model, Lora(modules=("auto",), layers="all", rank=2))
+    assert [name.rpartition(".")[-1] for name in adapter.layers] == ["query_key_value"]
+
+
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("layers", "modules", "missing", "there"),

@@ -30,7 +30,7 @@ RECORDS = Episode(
 )
 
 
-def rows(task: Sequence[int] = (0, 0, 0), answers: Sequence[str] = ANSWERS, **more: Any) -> Rows:
+def rows(task: Sequence[int] = (0, 0, 0), answers: Sequence[str | None] = ANSWERS, **more: Any) -> Rows:
     return Rows([(t, None) for t in TEXTS], [0] * 3, task, [2] * (max(task) + 1), answers=answers, **more)
 
 
@@ -134,8 +134,22 @@ def test_an_answer_is_never_cut(make_causal: CausalMaker) -> None:
     batch = placed(learner, rows(answers=[long, "b", "c"]))
     assert batch.inputs.lengths.tolist() == [13, 2, 2]
     assert all(len(prompt) <= 7 for prompt in batch.inputs.prompts[:1])
-    with pytest.raises(InputError, match="no room for the text"):
+    with pytest.raises(InputError, match=r"(?s)an answer leaves no room.*25 tokens.*at most 17"):
         learner.batch(rows(answers=[long + " " + long, "b", "c"]))
+
+
+@pytest.mark.bad_input
+def test_tokens_that_are_kept_for_answers_are_not_blamed_on_one(make_causal: CausalMaker) -> None:
+    learner = make_causal(max_new_tokens=40, max_length=20)
+    with pytest.raises(InputError, match=r"(?s)leave no room.*model.max_new_tokens.*at most 17"):
+        learner.batch(rows(answers=["a", "b", "c"]))
+
+
+def test_where_no_answer_is_known_the_prompt_is_the_same(make_causal: CausalMaker) -> None:
+    learner = make_causal(max_new_tokens=4, max_length=64)
+    known, unknown = (placed(learner, rows(answers=each)).inputs for each in (["a", "b", "c"], [None] * 3))
+    assert unknown.prompts == known.prompts
+    assert unknown.lengths.tolist() == [1, 1, 1]
 
 
 def test_an_example_is_a_turn_of_a_chat(make_causal: CausalMaker) -> None:
