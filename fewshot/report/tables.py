@@ -1,9 +1,10 @@
 """Tables on the console."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fewshot.comparison import BEFORE
@@ -11,6 +12,8 @@ from fewshot.metrics.scores import SCORES
 from fewshot.results import setting_of
 
 WIDE = 108  # columns; a table that is cut says less than one that is wrapped
+UNBOUND = 10_000  # columns, so that none of a table is cut
+NAME = 40  # columns of a name; what is longer goes on in the next line
 
 
 def print_summary(summary: Mapping[str, Any], console: Console) -> None:
@@ -67,22 +70,29 @@ def print_comparison(content: Mapping[str, Any], console: Console) -> None:
     """
     reference, over = content["reference"], content["best_baseline"] or content["reference"]
     compared = against(content)
-    table = Table(title=f"the same {content['episodes']} test episodes, seed {content['seed']}")
-    table.add_column("method")
-    for column in ("accuracy", "recall", "F1", f"over {over}", "s a task", "parameters"):
-        table.add_column(column, justify="right", no_wrap=True)
+    columns = ("accuracy", "recall", "F1", f"over {over}", "s a task", "parameters")
+    table = _methods(f"the same {content['episodes']} test episodes, seed {content['seed']}", columns)
     for name, own in content["methods"].items():
         if name == reference:
             table.add_row(BEFORE, *_scores(own["before"]), difference_cell(compared.get(BEFORE)))
         cost = f"{own['seconds_per_task']:.3f}", f"{own['trainable_parameters']:,}"
-        table.add_row(name, *_scores(own), difference_cell(compared.get(name)), *cost)
-    Console(file=console.file, width=max(console.width, WIDE)).print(table)
+        table.add_row(escape(name), *_scores(own), difference_cell(compared.get(name)), *cost)
+    Console(file=console.file, width=UNBOUND).print(table)
     for name, found in compared.items():
         counts = f"{found['wins']} tasks won, {found['ties']} tied, {found['losses']} lost in accuracy"
         chance = f"p = {found['p_holm']:.2g} (sign permutations, Holm's correction for {len(compared)})"
         console.print(
             f"{name} against {over}: {counts}; {chance}", soft_wrap=True, highlight=False, markup=False
         )
+
+
+def _methods(title: str, columns: Sequence[str]) -> Table:
+    """A table with a row a method, as wide as its names and figures are."""
+    table = Table(title=title)
+    table.add_column("method", max_width=NAME, overflow="fold")
+    for column in columns:
+        table.add_column(escape(column), justify="right", max_width=NAME, overflow="fold")
+    return table
 
 
 def against(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
