@@ -31,15 +31,21 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     console.print(table)
     for line in spread_lines(summary):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
-    if (prompts := summary.get("prompts", {})).get("cut"):
-        share = f"{prompts['cut']:,} of {prompts['read']:,} prompts"
-        console.print(
-            f"{share} were longer than model.max_length and were cut", soft_wrap=True, highlight=False
-        )
+    if cut := cut_prompts(summary):
+        console.print(cut, soft_wrap=True, highlight=False)
     if skipped := summary.get("skipped_steps"):
         console.print(f"{skipped} outer steps were skipped: a loss was not finite; log.jsonl has which")
     if summary["ran"]:
         console.print(summary["ran"], soft_wrap=True, highlight=False, markup=False)
+
+
+def cut_prompts(summary: Mapping[str, Any]) -> str:
+    """How many prompts were too long for the model; empty where none was, or none was counted."""
+    prompts = summary.get("prompts", {})
+    if not prompts.get("cut"):
+        return ""
+    share = f"{prompts['cut']:,} of {prompts['read']:,} prompts"
+    return f"{share} were longer than model.max_length and were cut"
 
 
 def _spread(found: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -84,6 +90,9 @@ def print_comparison(content: Mapping[str, Any], console: Console) -> None:
         console.print(
             f"{name} against {over}: {counts}; {chance}", soft_wrap=True, highlight=False, markup=False
         )
+    for name, own in content["methods"].items():
+        if cut := cut_prompts(own):
+            console.print(f"{name}: {cut}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _methods(title: str, columns: Sequence[str]) -> Table:

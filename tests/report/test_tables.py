@@ -59,3 +59,13 @@ def test_a_long_name_goes_on_in_the_next_line() -> None:
     rows = [cells(line) for line in printed(content([name])) if line.startswith("│")]
     place = [row[0] for row in rows].index("a" * NAME)
     assert rows[place + 1] == ["b" * 5, *[""] * 6]
+
+
+def test_the_prompts_that_a_method_cut_are_told() -> None:
+    found = content(["run"])
+    found["methods"] = {
+        BASELINE: found["methods"][BASELINE] | {"prompts": {"read": 1200, "cut": 30}},
+        "run": found["methods"]["run"] | {"prompts": {"read": 1200, "cut": 0}},
+    }
+    told = f"{BASELINE}: 30 of 1,200 prompts were longer than model.max_length and were cut"
+    assert [line for line in printed(found) if "cut" in line] == [told]
