@@ -14,6 +14,15 @@ from fewshot.results import setting_of
 WIDE = 108  # columns; a table that is cut says less than one that is wrapped
 UNBOUND = 10_000  # columns, so that none of a table is cut
 NAME = 40  # columns of a name; what is longer goes on in the next line
+WRITTEN = {
+    "exact_match": "exact match",
+    "token_f1": "F1 of tokens",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rouge_l": "ROUGE-L",
+}
 
 
 def print_summary(summary: Mapping[str, Any], console: Console) -> None:
@@ -83,7 +92,10 @@ def print_comparison(content: Mapping[str, Any], console: Console) -> None:
             table.add_row(BEFORE, *_scores(own["before"]), difference_cell(compared.get(BEFORE)))
         cost = f"{own['seconds_per_task']:.3f}", f"{own['trainable_parameters']:,}"
         table.add_row(escape(name), *_scores(own), difference_cell(compared.get(name)), *cost)
-    Console(file=console.file, width=UNBOUND).print(table)
+    wide = Console(file=console.file, width=UNBOUND)
+    wide.print(table)
+    if written := _written(content["methods"]):
+        wide.print(written)
     for name, found in compared.items():
         counts = f"{found['wins']} tasks won, {found['ties']} tied, {found['losses']} lost in accuracy"
         chance = f"p = {found['p_holm']:.2g} (sign permutations, Holm's correction for {len(compared)})"
@@ -93,6 +105,18 @@ def print_comparison(content: Mapping[str, Any], console: Console) -> None:
     for name, own in content["methods"].items():
         if cut := cut_prompts(own):
             console.print(f"{name}: {cut}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _written(methods: Mapping[str, Mapping[str, Any]]) -> Table | None:
+    """The scores of what each method wrote, after adaptation; None where nothing was written."""
+    having = {name: own["generation"] for name, own in methods.items() if "generation" in own}
+    if not having:
+        return None
+    scores = list(next(iter(having.values())))
+    table = _methods("what was written", [WRITTEN.get(score, score) for score in scores])
+    for name, own in having.items():
+        table.add_row(escape(name), *(_cell(own[score]) for score in scores))
+    return table
 
 
 def _methods(title: str, columns: Sequence[str]) -> Table:
@@ -119,10 +143,12 @@ def _turned(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scores(own: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{percent(own[name]['mean'])} ± {half_width(own[name]['ci95'])}"
-        for name in ("accuracy", "recall", "f1")
-    ]
+    return [_cell(own[name]) for name in ("accuracy", "recall", "f1")]
+
+
+def _cell(found: Mapping[str, Any]) -> str:
+    """A mean with the half width of its interval, in percent."""
+    return f"{percent(found['mean'])} ± {half_width(found['ci95'])}"
 
 
 def difference_cell(found: Mapping[str, Any] | None) -> str:

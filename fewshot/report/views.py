@@ -9,7 +9,7 @@ from fewshot.comparison import BEFORE
 from fewshot.metrics.scores import FURTHER, SCORES
 from fewshot.report.parsing import Row
 from fewshot.report.reading import ReportedRun
-from fewshot.report.tables import against, difference_cell, interval, percent, spread_lines
+from fewshot.report.tables import WRITTEN, against, difference_cell, interval, percent, spread_lines
 from fewshot.results import setting_of
 
 TITLES = {
@@ -22,15 +22,6 @@ TITLES = {
     "log_loss": "log loss",
     "ece": "calibration error",
     "auroc": "rejection (AUROC)",
-}
-WRITTEN = {
-    "exact_match": "exact match",
-    "token_f1": "F1 of tokens",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rouge1": "ROUGE-1",
-    "rouge2": "ROUGE-2",
-    "rouge_l": "ROUGE-L",
 }
 
 

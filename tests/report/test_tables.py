@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from fewshot.metrics.generation import GENERATION
 from fewshot.metrics.scores import SCORES
 from fewshot.report.tables import NAME, print_comparison
 
@@ -59,6 +60,22 @@ def test_a_long_name_goes_on_in_the_next_line() -> None:
     rows = [cells(line) for line in printed(content([name])) if line.startswith("│")]
     place = [row[0] for row in rows].index("a" * NAME)
     assert rows[place + 1] == ["b" * 5, *[""] * 6]
+
+
+def test_what_was_written_has_a_table_of_its_own() -> None:
+    found = content(["run"])
+    alone = printed(found)
+    for number, name in enumerate(found["methods"]):
+        written = {score: spread(0.1 * n + 0.02 * number) for n, score in enumerate(GENERATION)}
+        found["methods"][name] = found["methods"][name] | {"generation": written}
+    lines = printed(found)
+    place = next(n for n, line in enumerate(lines) if line.strip() == "what was written")
+    table = lines[place : place + 7]
+    assert lines[:place] + lines[place + 7 :] == alone
+    titles = ["exact match", "F1 of tokens", "BLEU", "chrF", "ROUGE-1", "ROUGE-2", "ROUGE-L"]
+    assert cells(table[2]) == ["method", *titles]
+    assert cells(table[4]) == [BASELINE, *(f"{10 * n}.0 ± 5.0" for n in range(7))]
+    assert cells(table[5]) == ["run", *(f"{10 * n + 2}.0 ± 5.0" for n in range(7))]
 
 
 def test_the_prompts_that_a_method_cut_are_told() -> None:
