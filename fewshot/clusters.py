@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from jsonargparse import ArgumentParser
 from jsonargparse.typing import lazy_instance
 from rich.console import Console
 from sklearn.cluster import KMeans
 
-from fewshot.config import HelpFormatter, parse
+from fewshot.config import Parser, parse
 from fewshot.data.find import Columns
 from fewshot.data.pool import Pool
 from fewshot.errors import InputError, require_at_least
@@ -41,13 +40,12 @@ AT_ONCE = 128  # texts
 
 def cluster(arguments: Sequence[str]) -> int:
     """`fewshot cluster`."""
-    parser = ArgumentParser(
+    parser = Parser(
         prog="fewshot cluster",
         usage="fewshot cluster SOURCE [--clusters K] --out FOLDER",
         description=CLUSTER,
         epilog=EXAMPLE,
         exit_on_error=False,
-        formatter_class=HelpFormatter,
     )
     parser.add_argument("source", type=str, help="a file, a folder, a name inside FEWSHOT_DATA, a hub id")
     parser.add_argument("--out", type=str, required=True, help="the folder to write")

@@ -14,7 +14,7 @@ from fewshot.evaluation import Evaluation, TaskResult, evaluate
 from fewshot.metrics.paired import corrected, paired
 from fewshot.metrics.scores import SCORES, Scores
 from fewshot.models.learner import Learner
-from fewshot.results import summarise
+from fewshot.results import generation_of, summarise
 from fewshot.tasks.family import TaskFamily
 from fewshot.versions import SCHEMA, versions
 
@@ -107,6 +107,9 @@ def comparison(
 ) -> dict[str, Any]:
     """The content of `compare.json`.
 
+    Differences are of accuracy, precision, recall and F1; where answers are written also of the scores of
+    what was written, but to those before adaptation, which are not scored.
+
     Args:
         results: by contestant; all on the same episodes in the same order.
         contestants: whose results these are.
@@ -114,10 +117,13 @@ def comparison(
             adaptation are one more row.
         seed: of the episodes, and of the permutation tests.
     """
-    scores = {name: [result.after for result in own] for name, own in results.items()}
-    scores[BEFORE] = [result.before for result in results[reference]]
+    scores = {
+        name: [_scores(result.after) | generation_of(result) for result in own]
+        for name, own in results.items()
+    }
+    scores[BEFORE] = [_scores(result.before) for result in results[reference]]
     baselines = [each.name for each in contestants if each.baseline]
-    best = max(baselines, key=lambda name: sum(each.accuracy for each in scores[name]), default=None)
+    best = max(baselines, key=lambda name: sum(each["accuracy"] for each in scores[name]), default=None)
     return {
         "schema": SCHEMA,
         "episodes": len(scores[reference]),
@@ -145,9 +151,13 @@ def _method(contestant: Contestant, results: Sequence[TaskResult]) -> dict[str, 
     return summarise(results) | cost
 
 
-def _paired(ours: Sequence[Scores], theirs: Sequence[Scores], seed: int) -> dict[str, dict[str, Any]]:
-    """The differences task by task, by score."""
-    return {
-        score: paired([getattr(a, score) for a in ours], [getattr(b, score) for b in theirs], seed)
-        for score in SCORES
-    }
+def _scores(found: Scores) -> dict[str, float]:
+    return {name: getattr(found, name) for name in SCORES}
+
+
+def _paired(
+    ours: Sequence[Mapping[str, float]], theirs: Sequence[Mapping[str, float]], seed: int
+) -> dict[str, dict[str, Any]]:
+    """The differences task by task, by score; of the scores that all tasks have on both sides."""
+    shared = [name for name in ours[0] if all(name in each for each in (*ours, *theirs))]
+    return {name: paired([a[name] for a in ours], [b[name] for b in theirs], seed) for name in shared}

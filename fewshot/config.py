@@ -6,6 +6,7 @@ into messages of ours and writes the resolved values down.
 
 import argparse
 import dataclasses
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,23 @@ GROUPS: dict[str, type] = {"training": Training, "validation": Validation, "eval
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter, DefaultHelpFormatter):
-    """jsonargparse's help, with texts before and after the options left as they are."""
+    """jsonargparse's help, with texts before and after the options left as they are.
+
+    A default with line breaks is quoted, as YAML takes it: a help text is wrapped, and would lose them.
+    """
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = super()._get_help_string(action)
+        if isinstance(action.default, str) and "\n" in action.default:
+            text = text.replace("%(default)s", json.dumps(action.default, ensure_ascii=False))
+        return text
+
+
+class Parser(ArgumentParser):
+    """A parser whose help, and that of the classes it takes, has the formatter of ours."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**({"formatter_class": HelpFormatter} | given))
 
 
 @dataclass(frozen=True)
@@ -82,12 +99,11 @@ def command_parser(command: str, usage: str, text: str, example: str) -> Argumen
         text: what it does.
         example: what follows the name in an example.
     """
-    parser = ArgumentParser(
+    parser = Parser(
         prog=f"fewshot {command}",
         usage=f"fewshot {command} {usage}",
         description=text,
         exit_on_error=False,
-        formatter_class=HelpFormatter,
     )
     add_parts(parser)
     parser.epilog = f"the configuration that options change, by default:\n\n{defaults(parser)}\n"

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from fewshot.cards.facts import ADAPTER_CONFIG, Adapter, is_hub_id
 from fewshot.cards.licences import CARD
-from fewshot.config import HelpFormatter, parse
+from fewshot.config import Parser, parse
 from fewshot.errors import InputError
 from fewshot.run import RunFolder
 from fewshot.untrusted.paths import stays
@@ -28,13 +27,12 @@ LOGIN = "run `hf auth login`, or set HF_TOKEN"
 
 def push(arguments: Sequence[str]) -> int:
     """`fewshot push`."""
-    parser = ArgumentParser(
+    parser = Parser(
         prog="fewshot push",
         usage="fewshot push RUN --to OWNER/NAME [--private] [--revision BRANCH] [--message TEXT]",
         description=PUSH,
         epilog=EXAMPLE,
         exit_on_error=False,
-        formatter_class=HelpFormatter,
     )
     parser.add_argument("run", type=str, help="a run directory")
     parser.add_argument("--to", type=str, required=True, help="the repository, made where it is not there")

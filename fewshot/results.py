@@ -27,12 +27,12 @@ def task_rows(results: Sequence[TaskResult]) -> list[Row]:
     """The rows of `tasks.csv`."""
     rejects = any(result.auroc is not None for result in results)
     return [
-        _task_row(result) | ({"auroc": result.auroc} if rejects else {}) | _generation(result)
+        _task_row(result) | ({"auroc": result.auroc} if rejects else {}) | generation_of(result)
         for result in results
     ]
 
 
-def _generation(result: TaskResult) -> Row:
+def generation_of(result: TaskResult) -> dict[str, float]:
     """Scores of what was written; nothing where nothing was."""
     return asdict(result.written.scores) if result.written else {}
 
@@ -144,7 +144,7 @@ def _prompts(results: Sequence[TaskResult]) -> Row:
 
 def _generation_summary(results: Sequence[TaskResult], repeats: int) -> Row:
     """The scores of what was written, over the tasks."""
-    found = [each for result in results if (each := _generation(result))]
+    found = [each for result in results if (each := generation_of(result))]
     return (
         {"generation": {name: over_tasks([row[name] for row in found], False, repeats) for name in found[0]}}
         if found

@@ -468,6 +468,16 @@ def test_the_help_of_a_command_shows_every_default_and_an_example(
         assert option in text, option
 
 
+def test_the_help_of_a_class_keeps_the_line_breaks_of_a_template(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--model.help", "LoraCausal"])
+    assert ended.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert r'where the text goes. (type: str, default: "{text}\nAnswer:")' in text
+    assert r'default: "{text}\n{text_pair}\nAnswer:")' in text
+    assert "(type: bool, default: False)" in text
+
+
 def test_doctor_names_versions_and_devices(cli: Cli) -> None:
     code, out, _ = cli("doctor")
     assert code == 0

@@ -12,7 +12,9 @@ from fewshot.algorithms.ridge import FrozenRidge
 from fewshot.algorithms.zeroshot import ZeroShot
 from fewshot.comparison import BEFORE, Contestant, adapted_by, compare, comparison, like
 from fewshot.errors import InputError
+from fewshot.metrics.generation import GENERATION
 from fewshot.metrics.intervals import mean_interval
+from fewshot.metrics.scores import SCORES
 from fewshot.models.batch import TaskBatch
 from fewshot.models.learner import Learner
 from fewshot.tasks.strings import StringTasks
@@ -47,6 +49,31 @@ def test_differences_are_paired_on_the_same_episodes(make_learner: LearnerMaker)
     assert methods["ours"]["trainable_parameters"] == sum(value.numel() for value in meta)
     assert methods["ours"]["seconds_per_task"] > 0
     assert content["methods"]["ours"]["episodes"] == content["episodes"] == 10
+
+
+def test_scores_of_what_was_written_are_paired_too(make_causal: CausalMaker) -> None:
+    model = make_causal(max_new_tokens=3)
+    contestants = [
+        Contestant("in context", model, InContext(), baseline=True),
+        Contestant("ours", model, MAMLAdam(1)),
+    ]
+    contestants[1].algorithm.prepare(model)
+    results = compare(StringTasks(2, 2), contestants, Evaluation(episodes=3))
+    content = comparison(results, contestants, reference="ours", seed=0)
+    ours, theirs = (
+        [result.written.scores for result in results[name] if result.written]
+        for name in ("ours", "in context")
+    )
+    assert len(ours) == len(theirs) == 3
+    for place, name in (("differences", "in context"), ("over_best_baseline", "ours")):
+        found = content[place][name]
+        assert list(found) == [*SCORES, *GENERATION]
+        for score in GENERATION:
+            pairs = zip(ours, theirs, strict=True)
+            expected = [getattr(a, score) - getattr(b, score) for a, b in pairs]
+            assert found[score]["mean"] == pytest.approx(sum(expected) / 3)
+    assert any(own["chrf"]["mean"] for own in content["differences"].values() if "chrf" in own)
+    assert list(content["differences"][BEFORE]) == list(SCORES)
 
 
 def test_the_best_baseline_is_the_one_with_the_highest_accuracy(make_learner: LearnerMaker) -> None:

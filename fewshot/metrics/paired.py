@@ -54,13 +54,14 @@ def holm(values: Sequence[float]) -> list[float]:
 
 
 def corrected(rows: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, dict[str, Any]]]:
-    """The rows of `paired`, by method and score, with `p_holm`: corrected over the methods of each score."""
-    names, scores = list(rows), list(next(iter(rows.values()), {}))
-    found = {score: holm([rows[name][score]["p"] for name in names]) for score in scores}
-    return {
-        name: {score: rows[name][score] | {"p_holm": found[score][at]} for score in scores}
-        for at, name in enumerate(names)
-    }
+    """The rows of `paired`, by method and score, with `p_holm`: over the methods that have the score."""
+    found: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in rows}
+    for score in dict.fromkeys(score for own in rows.values() for score in own):
+        having = [name for name, own in rows.items() if score in own]
+        values = holm([rows[name][score]["p"] for name in having])
+        for name, value in zip(having, values, strict=True):
+            found[name][score] = rows[name][score] | {"p_holm": value}
+    return found
 
 
 def _p(differences: np.ndarray[Any, np.dtype[np.float64]], seed: int) -> float:

@@ -73,9 +73,10 @@ def _differences(runs: Sequence[ReportedRun]) -> Row:
         return {}
     first, *others = runs
     seed, repeats = first.figures["seed"], first.figures.get("repeats", 1)
-    theirs = {name: set_means(first.values(name), repeats) for name in SCORES}
+    names = [*SCORES, *(name for name in first.written if all(name in run.written for run in others))]
+    theirs = {name: set_means(first.values(name), repeats) for name in names}
     rows: dict[str, dict[str, dict[str, Any]]] = {
-        run.name: {name: paired(set_means(run.values(name), repeats), theirs[name], seed) for name in SCORES}
+        run.name: {name: paired(set_means(run.values(name), repeats), theirs[name], seed) for name in names}
         for run in others
     }
     return corrected(rows)

@@ -3,13 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
+from fewshot.metrics.generation import GENERATION
 from fewshot.metrics.scores import SCORES
 from fewshot.report.content import BESIDE
 from fewshot.report.parsing import Row
-from fewshot.report.tables import half_width, percent
+from fewshot.report.tables import WRITTEN, half_width, percent
 from fewshot.results import setting_of
 
 TITLES = {"accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1"}
@@ -22,10 +23,11 @@ LATEX = {
 def as_markdown(content: Row) -> str:
     """A table of mean and half width of the 95% interval, in percent, with what it is of below."""
     compared = bool(content["differences"])
-    heads = ["run", *TITLES.values(), *([f"over {_cell(content['reference'])}"] if compared else [])]
+    columns = _columns(content)
+    heads = ["run", *columns.values(), *([f"over {_cell(content['reference'])}"] if compared else [])]
     lines = [_line(heads), _line(["---", *["--:"] * (len(heads) - 1)])]
     for run in content["runs"]:
-        cells = _cells(run, " ± ") + ([_difference(content, run, " ± ")] if compared else [])
+        cells = _cells(run, columns, " ± ") + ([_difference(content, run, " ± ")] if compared else [])
         lines.append(_line([_cell(run["name"]), *cells]))
     return "\n".join([*lines, "", _note(content), ""])
 
@@ -33,10 +35,11 @@ def as_markdown(content: Row) -> str:
 def as_latex(content: Row) -> str:
     """A table for the package booktabs."""
     compared = bool(content["differences"])
-    heads = ["run", *TITLES.values(), *([f"over {_escaped(content['reference'])}"] if compared else [])]
+    titles = _columns(content)
+    heads = ["run", *titles.values(), *([f"over {_escaped(content['reference'])}"] if compared else [])]
     rows = []
     for run in content["runs"]:
-        cells = _cells(run, r" \pm ") + ([_difference(content, run, r" \pm ")] if compared else [])
+        cells = _cells(run, titles, r" \pm ") + ([_difference(content, run, r" \pm ")] if compared else [])
         maths = [f"${cell}$" if cell[:1] in "+-0123456789" and cell else _escaped(cell) for cell in cells]
         rows.append(" & ".join([_escaped(run["name"]), *maths]) + r" \\")
     columns = "l" + "r" * (len(heads) - 1)
@@ -84,8 +87,8 @@ def _flat(content: Row, run: Row) -> Row:
     row: dict[str, Any] = {"run": run["name"], "state": run["state"], "steps": run["steps"]}
     summary = run.get("summary", {})
     row |= {name: summary.get(name) for name in ("episodes", "way", "shot", "seed", "order")}
-    for name in (*SCORES, *(name for name in BESIDE if name in summary)):
-        found = summary.get(name) or {}
+    further = {name: summary[name] for name in BESIDE if name in summary} | _written(run)
+    for name, found in ({name: summary.get(name) or {} for name in SCORES} | further).items():
         low, high = found.get("ci95", (None, None))
         row |= {
             name: found.get("mean"),
@@ -102,12 +105,27 @@ def _flat(content: Row, run: Row) -> Row:
     return row
 
 
-def _cells(run: Row, between: str) -> list[str]:
-    """Each score with the half width of its interval, in percent."""
+def _written(run: Row) -> Row:
+    """The scores of what a run wrote; none where nothing was, or it is not finished."""
+    found = run.get("summary", {}).get("generation", {})
+    return {name: found[name] for name in GENERATION if name in found}
+
+
+def _columns(content: Row) -> dict[str, str]:
+    """The scores of the table with their titles: those of all runs, and those of what any of them wrote."""
+    written = {name for run in content["runs"] for name in _written(run)}
+    return TITLES | {name: title for name, title in WRITTEN.items() if name in written}
+
+
+def _cells(run: Row, columns: Collection[str], between: str) -> list[str]:
+    """Each score with the half width of its interval, in percent; empty where a run has it not."""
     if run["state"] != "finished":
-        return ["unfinished", *[""] * (len(TITLES) - 1)]
-    scores = [run["summary"][name] for name in TITLES]
-    return [f"{percent(each['mean'])}{between}{half_width(each['ci95'])}" for each in scores]
+        return ["unfinished", *[""] * (len(columns) - 1)]
+    found = run["summary"] | _written(run)
+    return [
+        f"{percent(found[name]['mean'])}{between}{half_width(found[name]['ci95'])}" if name in found else ""
+        for name in columns
+    ]
 
 
 def _difference(content: Row, run: Row, between: str) -> str:

@@ -12,7 +12,7 @@ from fewshot.report.parsing import Row
 from fewshot.report.reading import ReportedRun
 from fewshot.report.svg import SERIES
 from fewshot.report.tables import half_width, percent
-from fewshot.report.views import cost_table, view_of
+from fewshot.report.views import cost_table, difference_rows, view_of
 from fewshot.versions import PACKAGE, version_of
 
 TEMPLATES = "templates"
@@ -59,7 +59,8 @@ def _context(runs: Sequence[ReportedRun], content: Row) -> Row:
         "unfinished": [views[run.name] for run in runs if not run.finished],
         "compared": [views[run.name] for run in finished if run.comparison],
         "reference": content["reference"],
-        "differences": content["differences"],
+        "differences": list(difference_rows(content["differences"])),
+        "differ_in_words": any(run.written for run in finished),
         "pictures": pictures,
         "calibration": [_calibrated(run) for run in finished if run.figures.get("calibration")],
         "inside": bool(pictures["similarity"]) or any(v["movement"] or v["rates"] for v in views.values()),

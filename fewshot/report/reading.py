@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fewshot.errors import InputError, suggestion
+from fewshot.metrics.generation import GENERATION
 from fewshot.metrics.scores import SCORES
 from fewshot.report.parsing import Row, damaged, read_json, read_lines, read_rows, read_text
 from fewshot.run import RunFolder
@@ -63,6 +64,11 @@ class ReportedRun:
     def step(self) -> int:
         """Outer steps in the log."""
         return max((int(line["step"]) for line in self.log if "stage" not in line), default=0)
+
+    @property
+    def written(self) -> list[str]:
+        """The names of the scores of what was written; none where nothing was."""
+        return [name for name in GENERATION if name in self.figures.get("generation", {})]
 
     def values(self, name: str) -> list[float]:
         """A column of the tasks."""
@@ -132,12 +138,20 @@ def _read_finished(folder: Path) -> tuple[Row, list[Row], Row | None, Row | None
     """Summary, tasks, manifest and inspection of a finished evaluation."""
     file = folder / "summary.json"
     summary = read_json(file, ["episodes", "seed", "before", "seconds", *SCORES])
-    numbers = ["task", "way", "shot", *SCORES, "loss", "accuracy_before", "seconds"]
+    numbers = ["task", "way", "shot", *SCORES, "loss", "accuracy_before", "seconds", *_written(file, summary)]
     tasks = read_rows(folder / "tasks.csv", numbers, ["source", "classes"])
     _check(folder, summary, tasks)
     manifest = _read_if_there(folder / "manifest.json", ["side", "seed", "sources", "episodes"])
     inside = _read_if_there(folder / "inspection.json", ["movement", "similarity", "rates", "tasks"])
     return summary, tasks, manifest, inside
+
+
+def _written(file: Path, summary: Row) -> list[str]:
+    """The scores of what was written that the summary has, and so the tasks; none where nothing was."""
+    found = summary.get("generation", {})
+    if not isinstance(found, dict):
+        damaged(file, "generation", f"a {type(found).__name__}", "an object")
+    return [name for name in GENERATION if name in found]
 
 
 def _mean(file: Path, summary: Row, name: str) -> float:

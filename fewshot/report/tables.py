@@ -1,9 +1,10 @@
 """Tables on the console."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fewshot.comparison import BEFORE
@@ -11,6 +12,17 @@ from fewshot.metrics.scores import SCORES
 from fewshot.results import setting_of
 
 WIDE = 108  # columns; a table that is cut says less than one that is wrapped
+UNBOUND = 10_000  # columns, so that none of a table is cut
+NAME = 40  # columns of a name; what is longer goes on in the next line
+WRITTEN = {
+    "exact_match": "exact match",
+    "token_f1": "F1 of tokens",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rouge_l": "ROUGE-L",
+}
 
 
 def print_summary(summary: Mapping[str, Any], console: Console) -> None:
@@ -28,15 +40,21 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     console.print(table)
     for line in spread_lines(summary):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
-    if (prompts := summary.get("prompts", {})).get("cut"):
-        share = f"{prompts['cut']:,} of {prompts['read']:,} prompts"
-        console.print(
-            f"{share} were longer than model.max_length and were cut", soft_wrap=True, highlight=False
-        )
+    if cut := cut_prompts(summary):
+        console.print(cut, soft_wrap=True, highlight=False)
     if skipped := summary.get("skipped_steps"):
         console.print(f"{skipped} outer steps were skipped: a loss was not finite; log.jsonl has which")
     if summary["ran"]:
         console.print(summary["ran"], soft_wrap=True, highlight=False, markup=False)
+
+
+def cut_prompts(summary: Mapping[str, Any]) -> str:
+    """How many prompts were too long for the model; empty where none was, or none was counted."""
+    prompts = summary.get("prompts", {})
+    if not prompts.get("cut"):
+        return ""
+    share = f"{prompts['cut']:,} of {prompts['read']:,} prompts"
+    return f"{share} were longer than model.max_length and were cut"
 
 
 def _spread(found: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -67,22 +85,47 @@ def print_comparison(content: Mapping[str, Any], console: Console) -> None:
     """
     reference, over = content["reference"], content["best_baseline"] or content["reference"]
     compared = against(content)
-    table = Table(title=f"the same {content['episodes']} test episodes, seed {content['seed']}")
-    table.add_column("method")
-    for column in ("accuracy", "recall", "F1", f"over {over}", "s a task", "parameters"):
-        table.add_column(column, justify="right", no_wrap=True)
+    columns = ("accuracy", "recall", "F1", f"over {over}", "s a task", "parameters")
+    table = _methods(f"the same {content['episodes']} test episodes, seed {content['seed']}", columns)
     for name, own in content["methods"].items():
         if name == reference:
             table.add_row(BEFORE, *_scores(own["before"]), difference_cell(compared.get(BEFORE)))
         cost = f"{own['seconds_per_task']:.3f}", f"{own['trainable_parameters']:,}"
-        table.add_row(name, *_scores(own), difference_cell(compared.get(name)), *cost)
-    Console(file=console.file, width=max(console.width, WIDE)).print(table)
+        table.add_row(escape(name), *_scores(own), difference_cell(compared.get(name)), *cost)
+    wide = Console(file=console.file, width=UNBOUND)
+    wide.print(table)
+    if written := _written(content["methods"]):
+        wide.print(written)
     for name, found in compared.items():
         counts = f"{found['wins']} tasks won, {found['ties']} tied, {found['losses']} lost in accuracy"
         chance = f"p = {found['p_holm']:.2g} (sign permutations, Holm's correction for {len(compared)})"
         console.print(
             f"{name} against {over}: {counts}; {chance}", soft_wrap=True, highlight=False, markup=False
         )
+    for name, own in content["methods"].items():
+        if cut := cut_prompts(own):
+            console.print(f"{name}: {cut}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _written(methods: Mapping[str, Mapping[str, Any]]) -> Table | None:
+    """The scores of what each method wrote, after adaptation; None where nothing was written."""
+    having = {name: own["generation"] for name, own in methods.items() if "generation" in own}
+    if not having:
+        return None
+    scores = list(next(iter(having.values())))
+    table = _methods("what was written", [WRITTEN.get(score, score) for score in scores])
+    for name, own in having.items():
+        table.add_row(escape(name), *(_cell(own[score]) for score in scores))
+    return table
+
+
+def _methods(title: str, columns: Sequence[str]) -> Table:
+    """A table with a row a method, as wide as its names and figures are."""
+    table = Table(title=title)
+    table.add_column("method", max_width=NAME, overflow="fold")
+    for column in columns:
+        table.add_column(escape(column), justify="right", max_width=NAME, overflow="fold")
+    return table
 
 
 def against(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -100,10 +143,12 @@ def _turned(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scores(own: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{percent(own[name]['mean'])} ± {half_width(own[name]['ci95'])}"
-        for name in ("accuracy", "recall", "f1")
-    ]
+    return [_cell(own[name]) for name in ("accuracy", "recall", "f1")]
+
+
+def _cell(found: Mapping[str, Any]) -> str:
+    """A mean with the half width of its interval, in percent."""
+    return f"{percent(found['mean'])} ± {half_width(found['ci95'])}"
 
 
 def difference_cell(found: Mapping[str, Any] | None) -> str:

@@ -9,7 +9,7 @@ from fewshot.comparison import BEFORE
 from fewshot.metrics.scores import FURTHER, SCORES
 from fewshot.report.parsing import Row
 from fewshot.report.reading import ReportedRun
-from fewshot.report.tables import against, difference_cell, interval, percent, spread_lines
+from fewshot.report.tables import WRITTEN, against, difference_cell, interval, percent, spread_lines
 from fewshot.results import setting_of
 
 TITLES = {
@@ -22,15 +22,6 @@ TITLES = {
     "log_loss": "log loss",
     "ece": "calibration error",
     "auroc": "rejection (AUROC)",
-}
-WRITTEN = {
-    "exact_match": "exact match",
-    "token_f1": "F1 of tokens",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rouge1": "ROUGE-1",
-    "rouge2": "ROUGE-2",
-    "rouge_l": "ROUGE-L",
 }
 
 
@@ -62,6 +53,7 @@ def _results(run: ReportedRun) -> Row:
         "extreme": [_task(task) for task in inspected.get("tasks", ())],
         "comparison": run.comparison,
         "methods": list(_methods(run.comparison)) if run.comparison else [],
+        "method_scores": [WRITTEN[name] for name in _written_by(run.comparison or {})],
         "over": _over(run.comparison) if run.comparison else "",
     }
 
@@ -119,21 +111,37 @@ def _over(comparison: Row) -> str:
     return str(comparison.get("best_baseline") or comparison["reference"])
 
 
+def _written_by(comparison: Row) -> list[str]:
+    """The scores of what the methods wrote; none where nothing was written."""
+    methods = comparison.get("methods", {}).values()
+    return [name for name in WRITTEN if any(name in own.get("generation", {}) for own in methods)]
+
+
 def _methods(comparison: Row) -> Iterator[Row]:
     """The rows of `compare.json` as the console prints them."""
-    found = against(comparison)
+    found, written = against(comparison), _written_by(comparison)
     for name, own in comparison["methods"].items():
         if name == comparison["reference"]:
-            yield _method(BEFORE, own["before"], found.get(BEFORE), ("", ""))
+            yield _method(BEFORE, own["before"], written, found.get(BEFORE), ("", ""))
         cost = f"{own['seconds_per_task']:.3f}", f"{own['trainable_parameters']:,}"
-        yield _method(name, own, found.get(name), cost)
+        yield _method(name, own, written, found.get(name), cost)
 
 
-def _method(name: str, scores: Row, found: Row | None, cost: Sequence[str]) -> Row:
+def _method(name: str, scores: Row, written: Sequence[str], found: Row | None, cost: Sequence[str]) -> Row:
     cells = [f"{percent(scores[each]['mean'])} ({interval(scores[each]['ci95'])})" for each in ("accuracy",)]
     cells += [percent(scores[each]["mean"]) for each in ("recall", "f1")]
+    texts = scores.get("generation", {})  # none before adaptation
+    cells += [percent(texts[each]["mean"]) if each in texts else "" for each in written]
     chance = f"{found['p_holm']:.2g}" if found and "p_holm" in found else ""
     return {"name": name, "cells": [*cells, difference_cell(found), chance, *cost]}
+
+
+def difference_rows(differences: Row) -> Iterator[Row]:
+    """A row a run for the accuracy and for each score of what was written, with the title of the score."""
+    for name, own in differences.items():
+        for score, title in {"accuracy": TITLES["accuracy"], **WRITTEN}.items():
+            if score in own:
+                yield {"name": name, "title": title, "found": own[score]}
 
 
 def commands(run: ReportedRun) -> str:

@@ -101,3 +101,16 @@ def test_holm_never_turns_the_order() -> None:
     """0.02 times 3, then 0.021 times 2 would be less than what is before it."""
     assert holm([0.5, 0.021, 0.02]) == pytest.approx([0.5, 0.06, 0.06])
     assert holm([0.5]) == [0.5]
+
+
+def test_a_score_is_corrected_over_the_methods_that_have_it() -> None:
+    """The second method's text was not scored: there is one p of BLEU, and two of the accuracy."""
+    ours, theirs = [0.4, 0.7, 0.9, 0.2, 0.8], [0.1, 0.5, 0.2, 0.1, 0.5]
+    found = paired(ours, theirs, seed=0)
+    rows = corrected({"one": {"accuracy": found, "bleu": found}, "two": {"accuracy": found}})
+    assert rows["one"]["bleu"]["p_holm"] == found["p"] < 0.1
+    assert [own["accuracy"]["p_holm"] for own in rows.values()] == [2 * found["p"]] * 2
+    assert {name: list(own) for name, own in rows.items()} == {
+        "one": ["accuracy", "bleu"],
+        "two": ["accuracy"],
+    }

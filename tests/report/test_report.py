@@ -15,12 +15,16 @@ from conftest import CausalMaker, Cli
 from report import made
 
 from fewshot.algorithms.mamladam import MAMLAdam
-from fewshot.evaluation import Evaluation
+from fewshot.evaluation import Evaluation, TaskResult
+from fewshot.metrics.generation import GENERATION
 from fewshot.metrics.paired import corrected, paired
 from fewshot.metrics.scores import SCORES
 from fewshot.outer import Training
+from fewshot.report.tables import WRITTEN
+from fewshot.results import generation_of
 from fewshot.tasks.strings import StringTasks
 from fewshot.training import Trainer
+from fewshot.written import written
 
 TASKS = made.results(12, 0.8)
 
@@ -92,6 +96,98 @@ def test_written_answers_have_their_own_scores(
         assert re.findall(r"<td>(.*?)</td>", row)[1] == f"{100 * found[name]['mean']:.1f}"
     assert "macro averages" not in text
     assert "those of their words" in text
+
+
+def in_words(skill: float) -> list[TaskResult]:
+    """Tasks whose answers are the names of the classes that were answered, written out."""
+
+    def told(result: TaskResult) -> TaskResult:
+        outputs = [result.episode.classes[n] for n in result.answers.predicted[-1]]
+        return replace(result, written=written(outputs, result.episode))
+
+    return [told(result) for result in made.results(12, skill)]
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> tuple[Path, Path]:
+    """Two runs whose answers are texts."""
+    return made.write(tmp_path / "w1", in_words(0.7)), made.write(tmp_path / "w2", in_words(0.9))
+
+
+def test_runs_are_compared_in_what_they_wrote(cli: Cli, words: tuple[Path, Path]) -> None:
+    _, out, _ = cli("report", *words, "--format", "json")
+    found = json.loads(out)["differences"]["w2"]
+    assert list(found) == [*SCORES, *GENERATION]
+    ours, theirs = ([generation_of(result)["chrf"] for result in in_words(skill)] for skill in (0.9, 0.7))
+    for key, value in paired(ours, theirs, 0).items():
+        assert found["chrf"][key] == pytest.approx(value)
+    table = re.search(r'<table class="differences">(.*?)</table>', page_of(cli, *words), re.DOTALL)
+    assert table
+    rows = re.findall(r'<tr><th scope="row">w2</th><td>(.*?)</td><td>(.*?)</td>', table.group(1))
+    assert [title for title, _ in rows] == ["accuracy", *WRITTEN.values()]
+    assert dict(rows)["chrF"] == f"{100 * found['chrf']['mean']:+.2f}"
+
+
+def test_tables_have_what_was_written(cli: Cli, words: tuple[Path, Path]) -> None:
+    summary = json.loads((words[0] / "summary.json").read_text())["generation"]
+    _, markdown, _ = cli("report", *words, "--format", "md")
+    head, _, first, *_ = markdown.splitlines()
+    titles = "exact match | F1 of tokens | BLEU | chrF | ROUGE-1 | ROUGE-2 | ROUGE-L"
+    assert head == f"| run | accuracy | precision | recall | F1 | {titles} | over w1 |"
+    low, high = summary["bleu"]["ci95"]
+    assert first.split(" | ")[7] == f"{100 * summary['bleu']['mean']:.1f} ± {50 * (high - low):.1f}"
+    _, latex, _ = cli("report", *words, "--format", "latex")
+    assert {line.count("&") for line in latex.splitlines() if line.endswith(r"\\")} == {12}
+    _, text, _ = cli("report", *words, "--format", "csv")
+    row, _ = csv.DictReader(io.StringIO(text))
+    assert float(row["rouge_l"]) == summary["rouge_l"]["mean"]
+    assert float(row["exact_match_high"]) == summary["exact_match"]["ci95"][1]
+
+
+def test_an_unfinished_run_beside_written_ones_has_no_scores(
+    cli: Cli, words: tuple[Path, Path], tmp_path: Path
+) -> None:
+    _, markdown, _ = cli("report", words[0], made.start(tmp_path / "cut"), "--format", "md")
+    assert len({line.count("|") for line in markdown.splitlines() if line.startswith("|")}) == 1
+    assert f"| cut | unfinished {'|  ' * 10}|" in markdown
+
+
+def test_methods_have_what_they_wrote(cli: Cli, words: tuple[Path, Path]) -> None:
+    run = words[0]
+    own = json.loads((run / "summary.json").read_text())
+    own |= {"seconds_per_task": 0.1, "trainable_parameters": 1234}
+    content = {"episodes": 12, "seed": 0, "reference": "w1", "best_baseline": None, "methods": {"w1": own}}
+    content |= {"over_best_baseline": {}, "differences": {}}
+    (run / "compare.json").write_text(json.dumps(content))
+    table = re.search(r'<table class="methods">(.*?)</table>', page_of(cli, run), re.DOTALL)
+    assert table
+    heads = re.findall(r'<th scope="col">(.*?)</th>', table.group(1))
+    rows = dict(re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', table.group(1)))
+    cells = {name: re.findall("<td>(.*?)</td>", row) for name, row in rows.items()}
+    assert heads[3:12] == ["F1", *WRITTEN.values(), "over w1"]
+    place = heads.index("chrF") - 1
+    assert cells["w1"][place] == f"{100 * own['generation']['chrf']['mean']:.1f}"
+    assert cells["before adaptation"][3:10] == [""] * 7
+    assert {len(row) for row in cells.values()} == {len(heads) - 1}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "part"),
+    [
+        ("tasks.csv", "chrf", "chrg", "tasks.csv, line 1"),
+        ("summary.json", '"generation": {', '"generation": 3, "other": {', "summary.json, generation"),
+    ],
+)
+def test_damage_to_what_was_written_is_named(
+    file: str, old: str, new: str, part: str, cli: Cli, words: tuple[Path, Path]
+) -> None:
+    text = (words[0] / file).read_text()
+    assert old in text
+    (words[0] / file).write_text(text.replace(old, new))
+    code, out, err = cli("report", words[0])
+    assert (code, out) == (2, "")
+    assert "a file of the run is damaged" in err
+    assert part in err
 
 
 def test_the_same_run_gives_the_same_page(cli: Cli, one: Path) -> None:
