@@ -57,6 +57,22 @@ def test_scores_and_gradients_are_close_to_those_of_whole_weights(
 
 
 @pytest.mark.parametrize("bits", BITS)
+def test_a_step_writes_nothing(
+    bits: str,
+    make_causal: CausalMaker,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Of all products of a run it would be thousands of lines."""
+    learner = make_causal("wide llama", compute=compute(bits))
+    support, query = ready(learner, [RECORDS])
+    MAML(1, 2, 0.1).meta_step(learner, support, query).losses.sum().backward()
+    assert any(value.grad is not None for value in learner.adapter().values()), "it was taken"
+    assert not caplog.messages
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("bits", BITS)
 def test_second_order_is_refused(bits: str, make_causal: CausalMaker) -> None:
     with pytest.raises(InputError, match="second order does not run on a quantised base"):
         MAML(2, 2, 0.1).prepare(make_causal("wide llama", compute=compute(bits)))
