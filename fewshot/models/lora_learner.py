@@ -123,7 +123,7 @@ class LoraLearner(Learner):
             InputError: what cannot be differentiated twice: sdpa that was asked for, a quantised base,
                 re-entrant checkpointing, a compiled model, rows in parts, blocks computed again.
         """
-        check_twice_differentiable(self.peft.get_base_model())
+        check_twice_differentiable(self.peft.get_base_model(), self._compute.quantised)
         if self._compute.recompute:
             raise InputError(
                 "blocks cannot be computed again with second order, whose memory is flat by itself",
