@@ -58,7 +58,11 @@ class LoraLearner(Learner):
         longest = getattr(model.config, "max_position_embeddings", None) or max_length
         if max_length > longest:
             raise InputError(
-                "model.max_length is too large", got=max_length, needed=f"at most {longest} for this backbone"
+                "model.max_length is too large",
+                where=f"model.backbone {backbone}",
+                got=max_length,
+                needed=f"at most {longest}, the positions that this backbone has",
+                fix=f"set model.max_length to {longest} or less",
             )
         self.max_length, self.width = max_length, int(model.config.hidden_size)
         self._products = compute.chosen_products()
