@@ -8,6 +8,7 @@ LONGEST = 600  # characters of a line of a message
 MOST = 30  # lines of a part of a message
 # what would steer a terminal, turn the direction of a line or break an encoding; it may come from a file
 UNSHOWABLE = re.compile("[\0-\b\v-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+AN = re.compile("[aeio]|u(?!ni|r[li]|s[aeu])", re.IGNORECASE)  # how words begin that 'an' stands before
 
 
 class Whole(str):
@@ -92,6 +93,11 @@ def listing(words: Iterable[object], limit: int = 8) -> str:
     items = [str(word) for word in words]
     more = f", and {len(items) - limit} more" if len(items) > limit else ""
     return ", ".join(items[:limit]) + more
+
+
+def with_article(noun: str) -> str:
+    """'a text', 'an output', and 'a user' though it begins with a vowel."""
+    return f"{'an' if AN.match(noun) else 'a'} {noun}"
 
 
 def shown(text: object) -> str:

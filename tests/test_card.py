@@ -12,8 +12,10 @@ from huggingface_hub import ModelCard
 
 from fewshot import NWayKShot
 from fewshot.cards.card import card
+from fewshot.data.split import ClassSplit
 from fewshot.metrics.scores import SCORES
 from fewshot.models.lstm import LstmEncoder
+from fewshot.tasks.records import Records
 from fewshot.tasks.strings import StringTasks
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -160,6 +162,14 @@ def test_a_run_that_writes(make_causal: CausalMaker, tmp_path: Path) -> None:
     assert "3 test tasks, 2 support examples, seed 0." in text
     assert re.search(r"Tested on \d tasks of the test side alone", text)
     assert "AutoModelForCausalLM.from_pretrained(base)" in text
+
+
+def test_data_without_classes_is_counted_in_tasks(make_causal: CausalMaker, tmp_path: Path) -> None:
+    rows = [{"task": t, "input": f"{t} {n}", "output": f"{n}"} for t in "abcd" for n in range(4)]
+    family = Records(rows, 2, 2, split=ClassSplit(lists={"train": ["a", "b"], "valid": ["c"], "test": ["d"]}))
+    _, text = trained(make_causal(max_new_tokens=2), tmp_path / "run", family)
+    ((_, *sizes, _),) = rows_of(text, "Data").values()
+    assert sizes == ["8 examples, 2 tasks", "4 examples, 1 task", "4 examples, 1 task"]
 
 
 def test_a_model_of_its_own_format_is_none_of_peft(tmp_path: Path) -> None:

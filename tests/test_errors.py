@@ -2,7 +2,7 @@
 
 import pytest
 
-from fewshot.errors import LONGEST, MOST, InputError, Whole, shown
+from fewshot.errors import LONGEST, MOST, InputError, Whole, shown, with_article
 
 
 def test_a_message_has_its_parts_in_order() -> None:
@@ -64,3 +64,10 @@ def test_what_is_whole_loses_nothing_but_what_steers_a_terminal() -> None:
     assert str(error).endswith(f"\n  do:     fewshot train --resume '{path}'\\x1b")
     assert "more characters" in str(error)  # got is no command
     assert str(InputError(Whole(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    "noun", ["a text", "a user", "a unit", "an output", "an Input", "an utterance", "an int"]
+)
+def test_an_article_goes_by_the_sound(noun: str) -> None:
+    assert with_article(noun.split()[1]) == noun

@@ -150,18 +150,27 @@ class Algorithm(nn.Module, ABC):
         raise NotImplementedError(f"{type(self).__name__} has nothing to meta-train")
 
 
-def require_space(learner: Learner, name: str) -> None:
+ADAPTS_ALL = "take a method that adapts the adapter, such as MAML"
+
+
+def require_space(learner: Learner, name: str, instead: str = ADAPTS_ALL) -> None:
     """Refuses a learner whose features are no points of one space.
+
+    Args:
+        learner: the model.
+        name: of the method, for the message.
+        instead: what works on this model.
 
     Raises:
         InputError: such a learner.
     """
     if not learner.has_space:
         raise InputError(
-            f"{name} solves for a head on features, and this model has none: it scores the class names",
+            f"{name} solves for a head on features, and this model has none",
             where=f"model {type(learner).__name__}",
+            got="a model that answers in words, class names or others",
             needed="a model with features",
-            fix="take LoraEncoder on the same backbone, or a method that adapts the adapter, such as MAML",
+            fix=f"{instead}; or for a family of classes LoraEncoder on the same backbone",
         )
 
 

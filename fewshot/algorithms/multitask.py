@@ -83,7 +83,11 @@ class MultiTask(MAML):
         """
         self._answers = not learner.has_space
         if self._answers and self.then == "features":
-            require_space(learner, "multi-task training with a ridge head (algorithm.then)")
+            require_space(
+                learner,
+                "multi-task training with a ridge head (algorithm.then features)",
+                "--algorithm.then adapter, which fine-tunes the adapter to a task",
+            )
         count = 0 if self._answers else sum(len(rows) for rows in self._rows.values())
         if self._trains and not count and not self._answers:
             raise InputError(

@@ -27,7 +27,7 @@ class ProtoMAML(MAML):
         """As MAML.
 
         Raises:
-            InputError: a learner that scores the class names.
+            InputError: a learner that answers in words.
         """
         require_space(learner, "ProtoMAML")
         return super().prepare(learner)

@@ -26,7 +26,7 @@ class SolvedHead(Algorithm):
         """Sees that there are features.
 
         Raises:
-            InputError: a learner that scores the class names.
+            InputError: a learner that answers in words.
         """
         require_space(learner, type(self).__name__)
         return super().prepare(learner)

@@ -94,7 +94,8 @@ def _data(facts: Facts) -> str:
     if not facts.sources:
         return f"{family}, which names no data set that it reads.\n"
     head = ("source", "what was read", *SIDES, "licence, as stated there")
-    return f"{family}.\n\n{table(head, (source.row() for source in facts.sources))}\n{_leaks(facts)}"
+    rows = (source.row(facts.writes) for source in facts.sources)
+    return f"{family}.\n\n{table(head, rows)}\n{_leaks(facts)}"
 
 
 def _leaks(facts: Facts) -> str:

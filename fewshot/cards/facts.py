@@ -117,19 +117,25 @@ class Source:
         """Without the folders that it lies in."""
         return self.hub or last_part(self.entry["source"])
 
-    def row(self) -> list[str]:
-        """Of the table of data: name, what pins it, the sizes of the three sides, licence."""
+    def row(self, of_tasks: bool) -> list[str]:
+        """Of the table of data: name, what pins it, the sizes of the three sides, licence.
+
+        Args:
+            of_tasks: the data has no classes; each of its sets is a task.
+        """
         revision, digest = self.entry["revision"], self.entry["sha256"]
         pin = f"revision {revision}" if revision else f"sha256 {digest}" if digest else "no checksum"
-        sizes = (_size(self.entry["pools"].get(side)) for side in SIDES)
+        sizes = (_size(self.entry["pools"].get(side), of_tasks) for side in SIDES)
         return [self.name, pin, *sizes, self.licence.text if self.licence else NOT_STATED]
 
 
-def _size(pools: Mapping[str, Mapping[str, int]] | None) -> str:
+def _size(pools: Mapping[str, Mapping[str, int]] | None, of_tasks: bool) -> str:
     """How much of a source stands on one side."""
     if not pools:
         return "none"
     classes, examples = (sum(pool[name] for pool in pools.values()) for name in ("classes", "examples"))
+    if of_tasks:
+        return f"{examples:,} examples, {len(pools):,} {'task' if len(pools) == 1 else 'tasks'}"
     sets = f" in {len(pools):,} sets" if len(pools) > 1 else ""
     return f"{examples:,} examples, {classes:,} classes{sets}"
 

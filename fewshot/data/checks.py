@@ -12,7 +12,7 @@ from fewshot.data.clean import fold_spaces
 from fewshot.data.find import Columns
 from fewshot.data.locate import locate_bad_row, locate_odd_value
 from fewshot.data.sources import Opened
-from fewshot.errors import InputError, listing, suggestion
+from fewshot.errors import InputError, listing, suggestion, with_article
 
 LONGEST = 1_000_000  # signs; a longer text is a fault of the file, such as a quote that is not closed
 Mask = npt.NDArray[np.bool_]
@@ -101,10 +101,10 @@ class Checks:
             return
         missing = values[row].as_py() is None
         raise InputError(
-            f"a row without a {column}" if missing else f"a row with an empty {column}",
+            f"a row without {with_article(column)}" if missing else f"a row with an empty {column}",
             where=self._place(row),
             got="nothing" if missing else repr(values[row].as_py()),
-            needed=f"a {column} that is not empty in every row",
+            needed=f"{with_article(column)} that is not empty in every row",
             fix="fill it in or remove the row",
         )
 
@@ -113,7 +113,7 @@ class Checks:
         row = _first(values, lambda chunk: pc.match_substring(chunk, "\0"), kept)
         if row is not None:
             raise InputError(
-                f"a {column} with a NUL byte",
+                f"{with_article(column)} with a NUL byte",
                 where=self._place(row),
                 got=repr(values[row].as_py()[:60]),
                 needed="text without control bytes",
@@ -122,7 +122,7 @@ class Checks:
         row = _first(values, lambda chunk: pc.greater(pc.utf8_length(chunk), LONGEST), kept)
         if row is not None:
             raise InputError(
-                f"a {column} of {len(values[row].as_py()):,} signs",
+                f"{with_article(column)} of {len(values[row].as_py()):,} signs",
                 where=self._place(row),
                 got=f"{values[row].as_py()[:60]!r} ...",
                 needed=f"at most {LONGEST:,}",

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import Literal
 
 from fewshot.data.hooks import function_of
-from fewshot.errors import InputError, require_at_least
+from fewshot.errors import InputError, require_at_least, with_article
 
 Step = Callable[[str], str]
 
@@ -160,7 +160,7 @@ def apply(step: tuple[str, Step], text: str) -> str:
     except Exception as error:
         raise _failed(name, text, f"{type(error).__name__}: {error}") from error
     if not isinstance(cleaned, str):
-        raise _failed(name, text, f"it gave a {type(cleaned).__name__}")
+        raise _failed(name, text, f"it gave {with_article(type(cleaned).__name__)}")
     return cleaned
 
 

@@ -32,7 +32,7 @@ from fewshot.data.locate import (
 )
 from fewshot.data.origin import Origin, digest
 from fewshot.data.reading import Reading
-from fewshot.errors import InputError, listing, nearest
+from fewshot.errors import InputError, listing, nearest, with_article
 
 READERS = {
     ".jsonl": "json",
@@ -110,7 +110,7 @@ def _row(row: object, where: str) -> dict[str, Any]:
         raise InputError(
             "this is no row",
             where=where,
-            got=f"a {type(row).__name__}",
+            got=with_article(type(row).__name__),
             needed="a mapping of columns to values",
         )
     return dict(row)

@@ -1,5 +1,6 @@
 """Frozen language models. The only module that imports `transformers`."""
 
+import contextlib
 import importlib.util
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from fewshot.errors import InputError, suggestion
 from fewshot.models.attention import packed_attention
 from fewshot.models.backbone_folder import check_folder, check_published, sha256_of
 from fewshot.models.compute import Quantised
+from fewshot.models.load_report import without_heads
 from fewshot.models.shapes import PREFIX, SHAPES
 
 __all__ = ["MINILM", "Conv1D", "backbone_sha256", "find_backbone", "load_backbone", "public_name"]
@@ -108,14 +110,15 @@ def load_backbone(
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # one for each load, of milliseconds
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        model = LOADERS[kind].from_pretrained(
-            path,
-            attn_implementation="eager",
-            dtype=dtype,
-            trust_remote_code=False,
-            use_safetensors=True,
-            **few_bits,
-        )
+        with without_heads() if kind == "states" else contextlib.nullcontext():
+            model = LOADERS[kind].from_pretrained(
+                path,
+                attn_implementation="eager",
+                dtype=dtype,
+                trust_remote_code=False,
+                use_safetensors=True,
+                **few_bits,
+            )
     except Exception as error:  # of a damaged folder the library raises many kinds
         raise InputError(
             f"the backbone {name!r} could not be loaded",

@@ -3,16 +3,29 @@
 from torch import nn
 
 from fewshot.errors import InputError
+from fewshot.models.compute import Quantised
 
 FIRST_ORDER = "set algorithm.order to 1"
 
 
-def check_twice_differentiable(backbone: nn.Module) -> None:
+def check_twice_differentiable(backbone: nn.Module, quantised: Quantised = "none") -> None:
     """Refuses a backbone through which a second derivative would fail or be wrong.
+
+    Args:
+        backbone: as it was loaded.
+        quantised: what it was quantised to; a folder can hold a model that is quantised already.
 
     Raises:
         InputError: quantised weights, re-entrant checkpointing, or a compiled model.
     """
+    if quantised != "none":
+        raise InputError(
+            "second order does not run on a quantised base",
+            where="model.compute.quantised",
+            got=f"{quantised}: products of such weights have no second derivative",
+            needed="none with algorithm.order 2",
+            fix="set model.compute.quantised to none, or algorithm.order to 1",
+        )
     if getattr(backbone, "is_quantized", False) or getattr(backbone, "is_loaded_in_4bit", False):
         raise InputError(
             "second order does not run on a quantised base",

@@ -58,7 +58,11 @@ class LoraLearner(Learner):
         longest = getattr(model.config, "max_position_embeddings", None) or max_length
         if max_length > longest:
             raise InputError(
-                "model.max_length is too large", got=max_length, needed=f"at most {longest} for this backbone"
+                "model.max_length is too large",
+                where=f"model.backbone {backbone}",
+                got=max_length,
+                needed=f"at most {longest}, the positions that this backbone has",
+                fix=f"set model.max_length to {longest} or less",
             )
         self.max_length, self.width = max_length, int(model.config.hidden_size)
         self._products = compute.chosen_products()
@@ -123,7 +127,7 @@ class LoraLearner(Learner):
             InputError: what cannot be differentiated twice: sdpa that was asked for, a quantised base,
                 re-entrant checkpointing, a compiled model, rows in parts, blocks computed again.
         """
-        check_twice_differentiable(self.peft.get_base_model())
+        check_twice_differentiable(self.peft.get_base_model(), self._compute.quantised)
         if self._compute.recompute:
             raise InputError(
                 "blocks cannot be computed again with second order, whose memory is flat by itself",

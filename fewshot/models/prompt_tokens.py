@@ -33,8 +33,9 @@ class PromptTokens:
             raise InputError(
                 "the tokenizer has no chat template",
                 where="model.prompt.chat",
-                got="a base model's tokenizer",
-                needed="a chat model, or false",
+                got="true, with the tokenizer of a base model",
+                needed="a tokenizer with a chat template",
+                fix="set model.prompt.chat to false, or take a backbone that was trained to chat",
             )
         plain = tokenizer("a")["input_ids"]
         begin = tokenizer.bos_token_id
@@ -76,7 +77,10 @@ class PromptTokens:
             raise InputError(
                 "the tokenizer has no token for the end of an answer",
                 where="model.backbone",
-                needed="a tokenizer with an eos token, for families whose answers are texts",
+                got="a tokenizer whose eos_token is not set",
+                needed="an eos token, for families whose answers are texts",
+                fix="name one of its tokens as eos_token in the backbone's tokenizer_config.json, "
+                "or take another backbone",
             )
         return [*(self.answer(answer) if answer is not None else ()), self.end]
 

@@ -60,7 +60,8 @@ def _check(template: str, name: str, wanted: Sequence[str]) -> None:
             "the template cannot be read",
             where=f"model.prompt.{name}",
             got=f"{template!r}: {error}",
-            needed="text with placeholders in braces; a brace of its own is written twice",
+            needed=f"text with {_braced(wanted)}",
+            fix="close every brace; one that is meant as a brace is written twice: {{ or }}",
         ) from error
     # a format or a conversion could fail at a text, or cut it
     found = {_placeholder(field, form, turned) for _, field, form, turned in parsed}
@@ -68,12 +69,20 @@ def _check(template: str, name: str, wanted: Sequence[str]) -> None:
     if missing or extra:
         wrong = [f"missing: {listing(sorted(missing))}"] if missing else []
         wrong += [f"unknown: {listing(sorted(extra))}"] if extra else []
+        places = "where the text goes" if len(wanted) == 1 else "where the texts go"
+        mend = [f"write {_braced(sorted(missing))} {places}"] if missing else []
+        mend += [f"leave {_braced(sorted(extra))} out, or write these braces twice"] if extra else []
         raise InputError(
             "the template has other placeholders than it should",
             where=f"model.prompt.{name}",
             got=f"{template!r} ({'; '.join(wrong)})",
-            needed=" and ".join(f"{{{each}}}" for each in wanted),
+            needed=_braced(wanted),
+            fix="; ".join(mend),
         )
+
+
+def _braced(names: Sequence[str]) -> str:
+    return " and ".join(f"{{{each}}}" for each in names)
 
 
 def _placeholder(field: str | None, form: str | None, turned: str | None) -> str:

@@ -35,12 +35,13 @@ def targets_of(backbone: nn.Module, settings: Lora, known: Known) -> list[str]:
     modules = [each for module in settings.modules for each in _modules(module, backbone, kinds, known)]
     unknown = [module for module in modules if not any(_ends(name, module) for name in in_blocks)]
     if unknown:
+        words = [AUTO, ALL_LINEAR] if _kind(backbone) in known else [ALL_LINEAR]
         raise InputError(
             f"the backbone has no linear module {unknown[0]!r}",
             where=f"model.lora.modules, {type(backbone).__name__}",
             got=listing(settings.modules),
-            needed=f"names among {listing(kinds, 20)}",
-            fix=suggestion(unknown[0], kinds),
+            needed=f"names among {listing(kinds, 20)}, or {' or '.join(words)}",
+            fix=suggestion(unknown[0], [*kinds, *words]),
         )
     wanted = [name for name, block in in_blocks.items() if block in chosen]
     found = [name for name in wanted if any(_ends(name, module) for module in modules)]
@@ -88,16 +89,23 @@ def _modules(module: str, backbone: nn.Module, kinds: Sequence[str], known: Know
     """
     if module != AUTO:
         return kinds if module == ALL_LINEAR else [module]
-    config: Any = getattr(backbone, "config", None)
-    kind = getattr(config, "model_type", type(backbone).__name__)
+    kind = _kind(backbone)
     if kind not in known:
         raise InputError(
             "PEFT has no choice of modules for this kind of model",
             where="model.lora.modules: auto",
             got=kind,
-            needed=f"names among {listing(kinds, 20)}, or all-linear",
+            needed=f"names among {listing(kinds, 20)}, or {ALL_LINEAR}",
+            fix=f"--model.lora.modules '[{ALL_LINEAR}]', or some of these names",
         )
     return known[kind]
+
+
+def _kind(backbone: nn.Module) -> str:
+    """As transformers calls this kind of model, and PEFT in its choices."""
+    config: Any = getattr(backbone, "config", None)
+    kind: str = getattr(config, "model_type", type(backbone).__name__)
+    return kind
 
 
 def _is_linear(module: nn.Module, backbone: nn.Module) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fewshot.errors import InputError, listing
+from fewshot.errors import InputError, listing, with_article
 from fewshot.untrusted import values
 from fewshot.untrusted.values import MalformedError, parse_json
 
@@ -60,7 +60,7 @@ def read_json(file: Path, keys: Sequence[str] = ()) -> Row:
     except MalformedError as error:
         damaged(file, "", error)
     if not isinstance(content, dict):
-        damaged(file, "", f"a {type(content).__name__}", "an object")
+        damaged(file, "", with_article(type(content).__name__), "an object")
     if missing := [key for key in keys if key not in content]:
         damaged(file, "", f"no {listing(missing)}")
     return content

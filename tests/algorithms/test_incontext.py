@@ -13,6 +13,7 @@ from fewshot.algorithms.finetune import FineTune
 from fewshot.algorithms.incontext import InContext, InContextMAML, MetaICL, examples
 from fewshot.algorithms.maml import MAML
 from fewshot.algorithms.multitask import MultiTask
+from fewshot.algorithms.prototypes import ProtoNet
 from fewshot.algorithms.zeroshot import ZeroShot
 from fewshot.chunks import Chunks
 from fewshot.data.example import Example
@@ -169,8 +170,32 @@ def test_multi_task_training_needs_no_classes_where_answers_are_words(
     assert algorithm.prepare(make_causal()) == ""
     with pytest.raises(InputError, match="needs to know all classes"):
         algorithm.prepare(make_learner())
-    with pytest.raises(InputError, match="ridge head"):
-        MultiTask().prepare(make_causal())
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("algorithm", "name", "instead"),
+    [
+        (
+            MultiTask(),
+            "multi-task training with a ridge head (algorithm.then features)",
+            "--algorithm.then adapter, which fine-tunes the adapter to a task",
+        ),
+        (ProtoNet(), "ProtoNet", "take a method that adapts the adapter, such as MAML"),
+    ],
+)
+def test_a_head_on_features_is_refused_with_what_works_instead(
+    algorithm: Algorithm, name: str, instead: str, make_causal: CausalMaker
+) -> None:
+    with pytest.raises(InputError) as error:
+        algorithm.prepare(make_causal())
+    assert str(error.value) == (
+        f"{name} solves for a head on features, and this model has none\n"
+        "  where:  model LoraCausal\n"
+        "  got:    a model that answers in words, class names or others\n"
+        "  needed: a model with features\n"
+        f"  do:     {instead}; or for a family of classes LoraEncoder on the same backbone"
+    )
 
 
 def test_in_context_uses_no_adapter(make_causal: CausalMaker) -> None:

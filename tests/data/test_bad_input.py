@@ -638,6 +638,15 @@ CASES: list[Case] = [
         "  do:     lower shot or queries, or leave the task out of the split",
     ),
     (
+        "a record without an output",
+        lambda: Records([{"task": t, "input": "i", "output": "" if t == "c" else "o"} for t in "abcd"]),
+        "a row with an empty output\n"
+        "  where:  the rows in memory, row 3\n"
+        "  got:    ''\n"
+        "  needed: an output that is not empty in every row\n"
+        "  do:     fill it in or remove the row",
+    ),
+    (
         "records with one output",
         lambda: Matching([{"task": t, "input": f"i{n}", "output": "o"} for t in "abcd" for n in range(30)]),
         "an input has no output that is wrong\n"

@@ -147,7 +147,7 @@ def test_a_function_by_its_import_path_is_a_step() -> None:
         (
             {"steps": ["test_clean.counts"]},
             "the cleaning step 'test_clean.counts' failed\n  where:  text 'a text'\n"
-            "  got:    it gave a int\n  needed: a function that takes a text and gives a text",
+            "  got:    it gave an int\n  needed: a function that takes a text and gives a text",
         ),
         ({"shortest": -1}, "cleaning.shortest is too small\n  got:    -1\n  needed: 0 or more"),
         (

@@ -11,7 +11,7 @@ import pytest
 
 from fewshot.data.find import Columns
 from fewshot.data.rows import read_rows
-from fewshot.errors import InputError
+from fewshot.errors import InputError, with_article
 
 Row = dict[str, object]
 ROWS: list[Row] = [
@@ -273,10 +273,10 @@ def without(field: str, line: int) -> list[str]:
 
 def missing(file: Path, place: str, field: str) -> str:
     return (
-        f"a row without a {field}\n"
+        f"a row without {with_article(field)}\n"
         f"  where:  {file}, {place}\n"
         "  got:    nothing\n"
-        f"  needed: a {field} that is not empty in every row\n"
+        f"  needed: {with_article(field)} that is not empty in every row\n"
         "  do:     fill it in or remove the row"
     )
 
@@ -286,7 +286,7 @@ def blank(file: Path, place: str, field: str, got: str) -> str:
         f"a row with an empty {field}\n"
         f"  where:  {file}, {place}\n"
         f"  got:    {got}\n"
-        f"  needed: a {field} that is not empty in every row\n"
+        f"  needed: {with_article(field)} that is not empty in every row\n"
         "  do:     fill it in or remove the row"
     )
 

@@ -91,11 +91,16 @@ def test_sizes_must_be_positive(make_learner: LearnerMaker, name: str) -> None:
         make_learner(**{name: 0})
 
 
-def test_texts_longer_than_the_positions_are_refused(make_learner: LearnerMaker) -> None:
+@pytest.mark.bad_input
+def test_texts_longer_than_the_positions_are_refused(make_learner: LearnerMaker, tiny_backbone: str) -> None:
     with pytest.raises(InputError) as error:
         make_learner(max_length=4096)
     assert str(error.value) == (
-        "model.max_length is too large\n  got:    4096\n  needed: at most 512 for this backbone"
+        "model.max_length is too large\n"
+        f"  where:  model.backbone {tiny_backbone}\n"
+        "  got:    4096\n"
+        "  needed: at most 512, the positions that this backbone has\n"
+        "  do:     set model.max_length to 512 or less"
     )
 
 

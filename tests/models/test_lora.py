@@ -104,7 +104,7 @@ def test_an_unknown_module_is_named_with_the_nearest(make_learner: LearnerMaker)
         "the backbone has no linear module 'qeury'\n"
         "  where:  model.lora.modules, BertModel\n"
         "  got:    qeury\n"
-        "  needed: names among dense, key, query, value\n"
+        "  needed: names among dense, key, query, value, or auto or all-linear\n"
         "  do:     did you mean 'query'?"
     )
 

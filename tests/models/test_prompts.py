@@ -20,6 +20,7 @@ from fewshot.models.stack import Stack
 
 FAST: Any = transformers.PreTrainedTokenizerFast
 CAUSAL: Any = transformers.AutoModelForCausalLM
+OTHER = "the template has other placeholders than it should"
 READ = ["Paris is a city", "is Paris : a city", "a : Paris", "Answer: Paris", "the city : is Paris"] * 5
 
 
@@ -133,6 +134,58 @@ def test_a_prompt_without_any_token_is_refused() -> None:
 )
 def test_nothing_stands_before_an_answer_of_a_chat(chat: bool, given: str | None, before: str) -> None:
     assert Prompt(chat=chat, before_answer=given).before == before
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("template", "what", "got", "fix"),
+    [
+        ("no place", OTHER, " (missing: text)", "write {text} where the text goes"),
+        ("{text} {label}", OTHER, " (unknown: label)", "leave {label} out, or write these braces twice"),
+        (
+            "{x}",
+            OTHER,
+            " (missing: text; unknown: x)",
+            "write {text} where the text goes; leave {x} out, or write these braces twice",
+        ),
+        (
+            "{text",
+            "the template cannot be read",
+            ": expected '}' before end of string",
+            "close every brace; one that is meant as a brace is written twice: {{ or }}",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_template_and_what_to_do(template: str, what: str, got: str, fix: str) -> None:
+    with pytest.raises(InputError) as error:
+        Prompt(template)
+    needed = "text with {text}" if "cannot" in what else "{text}"
+    assert str(error.value) == (
+        f"{what}\n  where:  model.prompt.template\n"
+        f"  got:    {template!r}{got}\n  needed: {needed}\n  do:     {fix}"
+    )
+
+
+@pytest.mark.bad_input
+def test_a_template_of_pairs_names_both_texts() -> None:
+    with pytest.raises(InputError) as error:
+        Prompt(pair_template="alone")
+    assert "where:  model.prompt.pair_template" in str(error.value)
+    assert "do:     write {text} and {text_pair} where the texts go" in str(error.value)
+
+
+@pytest.mark.bad_input
+def test_a_tokenizer_without_an_eos_token_cannot_end_an_answer() -> None:
+    with pytest.raises(InputError) as error:
+        PromptTokens(bare(), Prompt("{text} :"), 50).written("Paris")
+    assert str(error.value) == (
+        "the tokenizer has no token for the end of an answer\n"
+        "  where:  model.backbone\n"
+        "  got:    a tokenizer whose eos_token is not set\n"
+        "  needed: an eos token, for families whose answers are texts\n"
+        "  do:     name one of its tokens as eos_token in the backbone's tokenizer_config.json, "
+        "or take another backbone"
+    )
 
 
 @pytest.mark.parametrize("template", ["{text!z}", "{text!r}", "{text:>5d}", "{text:{width}}"])

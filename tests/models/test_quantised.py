@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -12,6 +13,7 @@ from fewshot.algorithms.algorithm import ready
 from fewshot.algorithms.maml import MAML
 from fewshot.data.example import Example
 from fewshot.errors import InputError
+from fewshot.models.backbone import load_backbone
 from fewshot.models.causal import LoraCausal
 from fewshot.models.compute import Compute, Quantised
 from fewshot.tasks.episode import Episode
@@ -57,9 +59,51 @@ def test_scores_and_gradients_are_close_to_those_of_whole_weights(
 
 
 @pytest.mark.parametrize("bits", BITS)
-def test_second_order_is_refused(bits: str, make_causal: CausalMaker) -> None:
-    with pytest.raises(InputError, match="second order does not run on a quantised base"):
-        MAML(2, 2, 0.1).prepare(make_causal("wide llama", compute=compute(bits)))
+def test_a_step_writes_nothing(
+    bits: str,
+    make_causal: CausalMaker,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Of all products of a run it would be thousands of lines."""
+    learner = make_causal("wide llama", compute=compute(bits))
+    support, query = ready(learner, [RECORDS])
+    capfd.readouterr()  # the backbone may have been saved just now, with a bar
+    losses = MAML(1, 2, 0.1).meta_step(learner, support, query).losses
+    found = torch.autograd.grad(losses.sum(), list(learner.adapter().values()))
+    assert any(each.abs().sum() > 0 for each in found), "it was taken"
+    assert not caplog.messages
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("bits", BITS)
+def test_second_order_is_refused_where_bits_were_asked_for(bits: str, make_causal: CausalMaker) -> None:
+    learner = make_causal("wide llama", compute=compute(bits))
+    with pytest.raises(InputError) as error:
+        MAML(2, 2, 0.1).prepare(learner)
+    assert str(error.value) == (
+        "second order does not run on a quantised base\n"
+        "  where:  model.compute.quantised\n"
+        f"  got:    {bits}: products of such weights have no second derivative\n"
+        "  needed: none with algorithm.order 2\n"
+        "  do:     set model.compute.quantised to none, or algorithm.order to 1"
+    )
+
+
+@pytest.mark.bad_input
+def test_second_order_is_refused_on_a_folder_that_is_quantised_already(
+    causal_backbone: Callable[[str], str], tmp_path: Path
+) -> None:
+    model, tokenizer = load_backbone(
+        causal_backbone("wide llama"), torch.float32, kind="causal", quantised="8bit"
+    )
+    for each in (model, tokenizer):
+        each.save_pretrained(tmp_path)
+    with pytest.raises(InputError) as error:
+        MAML(2, 2, 0.1).prepare(LoraCausal(str(tmp_path), compute=compute("none")))
+    assert "where:  model.backbone" in str(error.value)
+    assert "take a backbone that is not quantised" in str(error.value)
 
 
 @pytest.mark.parametrize(("bits", "package"), [("4bit", "bitsandbytes"), ("int8", "torchao")])

@@ -93,6 +93,36 @@ def test_modules_of_other_layers(layers: str, modules: tuple[str, ...], missing:
 
 
 @pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("known", "words"), [({"Mixed": ["out"]}, ["auto", "all-linear"]), ({}, ["all-linear"])]
+)
+def test_an_unknown_module_names_the_words_that_work(known: dict[str, list[str]], words: list[str]) -> None:
+    with pytest.raises(InputError) as raised:
+        targets_of(Mixed(), Lora(modules=("query",)), known)
+    assert str(raised.value) == (
+        "the backbone has no linear module 'query'\n"
+        "  where:  model.lora.modules, Mixed\n"
+        "  got:    query\n"
+        f"  needed: names among in_proj, out, q_proj, v_proj, or {' or '.join(words)}\n"
+        f"  do:     choose one of: {', '.join([*sorted(words), 'in_proj', 'out', 'q_proj', 'v_proj'])}"
+    )
+    assert all(targets_of(Mixed(), Lora(modules=(word,)), known) for word in words)
+
+
+@pytest.mark.bad_input
+def test_auto_where_peft_has_no_choice() -> None:
+    with pytest.raises(InputError) as raised:
+        targets_of(Mixed(), Lora(modules=("auto",)), {})
+    assert str(raised.value) == (
+        "PEFT has no choice of modules for this kind of model\n"
+        "  where:  model.lora.modules: auto\n"
+        "  got:    Mixed\n"
+        "  needed: names among in_proj, out, q_proj, v_proj, or all-linear\n"
+        "  do:     --model.lora.modules '[all-linear]', or some of these names"
+    )
+
+
+@pytest.mark.bad_input
 def test_layers_without_linear_maps() -> None:
     backbone = Mixed()
     backbone.layers[5] = nn.Identity()
