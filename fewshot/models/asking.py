@@ -89,13 +89,13 @@ class Asking:
             self._names(each)
         for answer in answers:
             # no token has less than a byte; a blank and the end are beside them
-            if len(answer.encode()) + 2 > self._tokens.most or not answer.strip():
+            if len(answer.encode()) + 2 > self._tokens.room.most or not answer.strip():
                 self._answer(answer)
 
     def _answer(self, answer: str | None) -> list[int]:
         """The tokens of what is to be written; of what nobody knows the end alone."""
         found = self._tokens.written(answer)
-        self._tokens.check_room(answer or "", len(found), self._room)
+        self._tokens.room.check(answer or "", len(found), self._room)
         return found
 
     def _written(self, rows: Rows) -> Question:
@@ -155,7 +155,7 @@ class Asking:
         answers = [self._tokens.answer(in_words(name), name) for name in names]
         seen: dict[tuple[int, ...], str] = {}
         for name, answer in zip(names, answers, strict=True):
-            self._tokens.check_room(name, len(answer))
+            self._tokens.room.check(name, len(answer))
             other = seen.setdefault(tuple(answer), name)
             if other != name:
                 raise InputError(

@@ -8,6 +8,7 @@ from fewshot.errors import InputError
 from fewshot.models.batch import Shown, Text
 from fewshot.models.cutting import cut_from_left
 from fewshot.models.prompts import Prompt
+from fewshot.models.room import Room
 
 APART = "\n\n"  # between examples
 MOST_EXAMPLES = 4096  # that are remembered as tokens
@@ -152,45 +153,10 @@ class PromptTokens:
             fix="raise model.max_length as far as the backbone reads, or shorten the template",
         )
 
-    def check_room(self, answer: str, length: int, kept: int = 0) -> None:
-        """Refuses an answer beside which not one token of a text could be read.
-
-        Args:
-            answer: for the message.
-            length: its tokens.
-            kept: tokens that are kept for an answer however short it is.
-
-        Raises:
-            InputError: such an answer, or so many tokens kept.
-        """
-        most = self.most
-        if max(length, kept) <= most:
-            return
-        if kept > length:
-            raise InputError(
-                "the tokens kept for an answer leave no room for a text",
-                where="model.max_new_tokens",
-                got=f"{kept}; model.max_length is {self._max_length}, the template has {self._around}",
-                needed=f"at most {most}",
-                fix="lower it, or raise model.max_length as far as the backbone reads",
-            )
-        raise InputError(
-            "an answer leaves no room for a text",
-            where="a label name, or what is to be written",
-            got=f"{answer[:40]!r}, {length} tokens",
-            needed=f"at most {most}; model.max_length is {self._max_length}, the template has {self._around}",
-            fix="leave it out, rename the class, or raise model.max_length as far as the backbone reads",
-        )
-
-    @property
-    def most(self) -> int:
-        """Tokens that an answer may have beside one of a text."""
-        return self._max_length - self._around - 1
-
     @cached_property
-    def _around(self) -> int:
-        """Tokens of a prompt without a text."""
-        return len(self._all(("", None), ()))
+    def room(self) -> Room:
+        """What answers may take."""
+        return Room(self._max_length, around=len(self._all(("", None), ())))
 
     def _fitting(self, text: Text, shown: Sequence[Shown], most: int) -> Sequence[Shown]:
         """As many of the last examples as there is room for."""
