@@ -108,7 +108,7 @@ def comparison(
     """The content of `compare.json`.
 
     Differences are of accuracy, precision, recall and F1; where answers are written also of the scores of
-    what was written, but to those before adaptation, which are not scored.
+    what was written.
 
     Args:
         results: by contestant; all on the same episodes in the same order.
@@ -121,7 +121,9 @@ def comparison(
         name: [_scores(result.after) | generation_of(result) for result in own]
         for name, own in results.items()
     }
-    scores[BEFORE] = [_scores(result.before) for result in results[reference]]
+    scores[BEFORE] = [
+        _scores(result.before) | generation_of(result, before=True) for result in results[reference]
+    ]
     baselines = [each.name for each in contestants if each.baseline]
     best = max(baselines, key=lambda name: sum(each["accuracy"] for each in scores[name]), default=None)
     return {

@@ -188,7 +188,7 @@ def _score(model: Learner, algorithm: Algorithm, curve: bool, drawn: Sequence[Ep
             loss=losses[t],
             seconds=course.seconds / len(drawn),
             auroc=rejection[t],
-            written=written(outputs[-1][t], episode) if outputs else None,
+            written=written(outputs[-1][t], outputs[0][t], episode) if outputs else None,
             prompts=prompts.get(t, (0, 0)),
         )
         for t, episode in enumerate(drawn)

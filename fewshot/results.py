@@ -32,9 +32,11 @@ def task_rows(results: Sequence[TaskResult]) -> list[Row]:
     ]
 
 
-def generation_of(result: TaskResult) -> dict[str, float]:
-    """Scores of what was written; nothing where nothing was."""
-    return asdict(result.written.scores) if result.written else {}
+def generation_of(result: TaskResult, before: bool = False) -> dict[str, float]:
+    """Scores of what was written after adaptation, or before it; nothing where nothing was."""
+    if not result.written:
+        return {}
+    return asdict(result.written.before if before else result.written.scores)
 
 
 def output_rows(results: Sequence[TaskResult]) -> list[Row]:
@@ -116,6 +118,7 @@ def summarise(
     priors = [result.episode.prior_loss for result in results]
     scored = score([result.loss for result in results], priors, baseline) if baseline or any(priors) else None
     rejected = [result.auroc for result in results if result.auroc is not None]
+    generation = _generation(results, repeats)
     _, std, *_ = mean_interval(set_means([result.after.accuracy for result in results], repeats))
     return {
         "episodes": len(results),
@@ -124,14 +127,14 @@ def summarise(
         **_scores(results, -1, _names(results), repeats, seed),
         "loss": over_tasks([result.loss for result in results])["mean"],
         "score": scored and scored.plain(),
-        "before": _scores(results, 0, SCORES, repeats, seed),
+        "before": _scores(results, 0, SCORES, repeats, seed) | _generation(results, repeats, before=True),
         "curve": _curve(results, repeats),
         "sources": _sources(results),
         "calibration": None if results[0].written else calibration(joined_answers(results)),
         "variance": _variance(results),
         "episodes_needed": {str(half): repeats * episodes_needed(std, half) for half in HALF_WIDTHS},
         **({"auroc": over_tasks(rejected)} if rejected else {}),
-        **_generation_summary(results, repeats),
+        **({"generation": generation} if generation else {}),
         **_prompts(results),
     }
 
@@ -142,14 +145,11 @@ def _prompts(results: Sequence[TaskResult]) -> Row:
     return {"prompts": {"read": read, "cut": cut}} if read else {}
 
 
-def _generation_summary(results: Sequence[TaskResult], repeats: int) -> Row:
-    """The scores of what was written, over the tasks."""
-    found = [each for result in results if (each := generation_of(result))]
-    return (
-        {"generation": {name: over_tasks([row[name] for row in found], False, repeats) for name in found[0]}}
-        if found
-        else {}
-    )
+def _generation(results: Sequence[TaskResult], repeats: int, before: bool = False) -> Row:
+    """The scores of what was written, over the tasks; nothing where nothing was."""
+    found = [each for result in results if (each := generation_of(result, before))]
+    names = list(found[0]) if found else []
+    return {name: over_tasks([row[name] for row in found], False, repeats) for name in names}
 
 
 def setting_of(summary: Mapping[str, Any]) -> str:

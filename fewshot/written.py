@@ -16,12 +16,14 @@ class Written:
     """What was written to a task's queries.
 
     Args:
-        outputs: the texts, in the order of the queries.
+        outputs: the texts after adaptation, in the order of the queries.
         scores: of them.
+        before: of what was written before adaptation.
     """
 
     outputs: tuple[str, ...]
     scores: GenerationScores
+    before: GenerationScores
 
 
 def by_task(texts: Sequence[str], query: TaskBatch) -> list[list[str]]:
@@ -32,10 +34,14 @@ def by_task(texts: Sequence[str], query: TaskBatch) -> list[list[str]]:
     return found
 
 
-def written(outputs: Sequence[str], episode: Episode) -> Written:
-    """The outputs of one task, scored."""
+def written(outputs: Sequence[str], before: Sequence[str], episode: Episode) -> Written:
+    """The outputs of one task, scored, with those before adaptation."""
     references = [[example.label] for example in episode.query]
-    return Written(tuple(outputs), generation_scores(outputs, references))
+    after = generation_scores(outputs, references)
+    # what does not adapt has the same ones
+    return Written(
+        tuple(outputs), after, after if before is outputs else generation_scores(before, references)
+    )
 
 
 def word_scores(outputs: Sequence[Sequence[Sequence[str]]], drawn: Sequence[Episode]) -> dict[str, Floats]:

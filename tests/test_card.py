@@ -158,7 +158,8 @@ def test_a_run_that_writes(make_causal: CausalMaker, tmp_path: Path) -> None:
     assert metadata(text)["pipeline_tag"] == "text-generation"
     found = rows_of(text, "Test results")
     for name, score in run.summary["generation"].items():
-        assert found[name][:2] == ["", f"{score['mean']:.4f}"]
+        before = run.summary["before"][name]
+        assert found[name][:2] == [f"{before['mean']:.4f}", f"{score['mean']:.4f}"]
     assert "3 test tasks, 2 support examples, seed 0." in text
     assert re.search(r"Tested on \d tasks of the test side alone", text)
     assert "AutoModelForCausalLM.from_pretrained(base)" in text

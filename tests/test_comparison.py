@@ -73,7 +73,13 @@ def test_scores_of_what_was_written_are_paired_too(make_causal: CausalMaker) -> 
             expected = [getattr(a, score) - getattr(b, score) for a, b in pairs]
             assert found[score]["mean"] == pytest.approx(sum(expected) / 3)
     assert any(own["chrf"]["mean"] for own in content["differences"].values() if "chrf" in own)
-    assert list(content["differences"][BEFORE]) == list(SCORES)
+    before = content["differences"][BEFORE]
+    assert list(before) == [*SCORES, *GENERATION]
+    written = [each for result in results["ours"] if (each := result.written)]
+    expected = [each.scores.chrf - each.before.chrf for each in written]
+    assert before["chrf"]["mean"] == pytest.approx(sum(expected) / 3)
+    alike = [each for result in results["in context"] if (each := result.written)]
+    assert all(each.before == each.scores for each in alike), "what does not adapt writes the same"
 
 
 def test_the_best_baseline_is_the_one_with_the_highest_accuracy(make_learner: LearnerMaker) -> None:

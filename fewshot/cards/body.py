@@ -116,12 +116,19 @@ def _results(facts: Facts) -> str:
     tasks = f"{summary['episodes']:,} test tasks, {facts.setting}, seed {summary['seed']}"
     again = f", each set of classes drawn {summary['repeats']} times" if summary["repeats"] > 1 else ""
     rows = [[name, _number(summary["before"][name]["mean"]), *_after(summary[name])] for name in SCORES] + [
-        [name, "", *_after(value)] for name, value in summary.get("generation", {}).items()
+        [name, _before(summary, name), *_after(value)]
+        for name, value in summary.get("generation", {}).items()
     ]
     if "auroc" in summary:
         rows.append(["AUROC of rejection", "", *_after(summary["auroc"])])
     head = ("score", "before adaptation", "after", "95% interval of the mean")
     return f"{tasks}{again}.\n\n{table(head, rows)}\n{_meaning(facts)}"
+
+
+def _before(summary: Mapping[str, Any], name: str) -> str:
+    """The mean before adaptation; runs that were evaluated earlier may not have it of what was written."""
+    found = summary["before"].get(name)
+    return _number(found["mean"]) if found else ""
 
 
 def _after(score: Mapping[str, Any]) -> tuple[str, str]:

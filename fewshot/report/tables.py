@@ -34,7 +34,7 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     for name in SCORES:
         table.add_row(name, percent(summary["before"][name]["mean"]), *_spread(summary[name]))
     for name, found in summary.get("generation", {}).items():
-        table.add_row(name, "", *_spread(found))
+        table.add_row(name, percent(summary["before"][name]["mean"]), *_spread(found))
     if rejection := summary.get("auroc"):
         table.add_row("rejection (AUROC)", "", *_spread(rejection))
     console.print(table)
@@ -94,7 +94,7 @@ def print_comparison(content: Mapping[str, Any], console: Console) -> None:
         table.add_row(escape(name), *_scores(own), difference_cell(compared.get(name)), *cost)
     wide = Console(file=console.file, width=UNBOUND)
     wide.print(table)
-    if written := _written(content["methods"]):
+    if written := _written(content["methods"], reference):
         wide.print(written)
     for name, found in compared.items():
         counts = f"{found['wins']} tasks won, {found['ties']} tied, {found['losses']} lost in accuracy"
@@ -107,14 +107,16 @@ def print_comparison(content: Mapping[str, Any], console: Console) -> None:
             console.print(f"{name}: {cut}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _written(methods: Mapping[str, Mapping[str, Any]]) -> Table | None:
-    """The scores of what each method wrote, after adaptation; None where nothing was written."""
+def _written(methods: Mapping[str, Mapping[str, Any]], reference: str) -> Table | None:
+    """The scores of what each method wrote, and the reference before adaptation; None where nothing was."""
     having = {name: own["generation"] for name, own in methods.items() if "generation" in own}
     if not having:
         return None
     scores = list(next(iter(having.values())))
     table = _methods("what was written", [WRITTEN.get(score, score) for score in scores])
     for name, own in having.items():
+        if name == reference and scores[0] in (before := methods[name]["before"]):  # older ones have none
+            table.add_row(BEFORE, *(_cell(before[score]) for score in scores))
         table.add_row(escape(name), *(_cell(own[score]) for score in scores))
     return table
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fewshot.comparison import BEFORE
-from fewshot.metrics.scores import FURTHER, SCORES
+from fewshot.metrics.scores import FURTHER
 from fewshot.report.parsing import Row
 from fewshot.report.reading import ReportedRun
 from fewshot.report.tables import WRITTEN, against, difference_cell, interval, percent, spread_lines
@@ -80,7 +80,7 @@ def score_rows(summary: Row) -> Iterator[Row]:
 
 
 def _before(summary: Row, name: str) -> float | None:
-    if name in SCORES:
+    if name in summary["before"]:  # of what was written it may be missing in an older summary
         return float(summary["before"][name]["mean"])
     curve = summary.get("curve") or [{}]
     return curve[0].get(name, {}).get("mean") if name in FURTHER else None
@@ -130,7 +130,7 @@ def _methods(comparison: Row) -> Iterator[Row]:
 def _method(name: str, scores: Row, written: Sequence[str], found: Row | None, cost: Sequence[str]) -> Row:
     cells = [f"{percent(scores[each]['mean'])} ({interval(scores[each]['ci95'])})" for each in ("accuracy",)]
     cells += [percent(scores[each]["mean"]) for each in ("recall", "f1")]
-    texts = scores.get("generation", {})  # none before adaptation
+    texts = scores.get("generation", scores)  # before adaptation all scores stand together
     cells += [percent(texts[each]["mean"]) if each in texts else "" for each in written]
     chance = f"{found['p_holm']:.2g}" if found and "p_holm" in found else ""
     return {"name": name, "cells": [*cells, difference_cell(found), chance, *cost]}

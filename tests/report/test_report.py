@@ -89,11 +89,13 @@ def test_written_answers_have_their_own_scores(
     few = Evaluation(episodes=3)
     Trainer(StringTasks(2, 2), learner, MAMLAdam(1), Training(steps=0), evaluation=few, out=run).fit()
     capsys.readouterr()
-    text, found = page_of(cli, run), json.loads((run / "summary.json").read_text())["generation"]
+    text, summary = page_of(cli, run), json.loads((run / "summary.json").read_text())
+    found, before = summary["generation"], summary["before"]
     assert "3 test episodes, 2 support examples, seed 0" in text
     for name in ("exact_match", "bleu", "rouge_l"):
         (row,) = re.findall(rf'<tr data-score="{name}">(.*?)</tr>', text)
-        assert re.findall(r"<td>(.*?)</td>", row)[1] == f"{100 * found[name]['mean']:.1f}"
+        shown = [f"{100 * each[name]['mean']:.1f}" for each in (before, found)]
+        assert re.findall(r"<td>(.*?)</td>", row)[:2] == shown
     assert "macro averages" not in text
     assert "those of their words" in text
 
@@ -103,7 +105,7 @@ def in_words(skill: float) -> list[TaskResult]:
 
     def told(result: TaskResult) -> TaskResult:
         outputs = [result.episode.classes[n] for n in result.answers.predicted[-1]]
-        return replace(result, written=written(outputs, result.episode))
+        return replace(result, written=written(outputs, outputs[::-1], result.episode))
 
     return [told(result) for result in made.results(12, skill)]
 
@@ -167,7 +169,8 @@ def test_methods_have_what_they_wrote(cli: Cli, words: tuple[Path, Path]) -> Non
     assert heads[3:12] == ["F1", *WRITTEN.values(), "over w1"]
     place = heads.index("chrF") - 1
     assert cells["w1"][place] == f"{100 * own['generation']['chrf']['mean']:.1f}"
-    assert cells["before adaptation"][3:10] == [""] * 7
+    before = [f"{100 * own['before'][score]['mean']:.1f}" for score in GENERATION]
+    assert cells["before adaptation"][3:10] == before
     assert {len(row) for row in cells.values()} == {len(heads) - 1}
 
 

@@ -76,6 +76,9 @@ def test_what_was_written_has_a_table_of_its_own() -> None:
     assert cells(table[2]) == ["method", *titles]
     assert cells(table[4]) == [BASELINE, *(f"{10 * n}.0 ± 5.0" for n in range(7))]
     assert cells(table[5]) == ["run", *(f"{10 * n + 2}.0 ± 5.0" for n in range(7))]
+    run = found["methods"]["run"]
+    found["methods"]["run"] = run | {"before": run["before"] | {name: spread(0.5) for name in GENERATION}}
+    assert cells(printed(found)[place + 5]) == ["before adaptation", *["50.0 ± 5.0"] * 7]
 
 
 def test_the_prompts_that_a_method_cut_are_told() -> None:
