@@ -24,9 +24,11 @@ from fewshot.algorithms.mamladam import MAMLAdam
 from fewshot.data.example import Example
 from fewshot.data.pool import Pool
 from fewshot.errors import InputError
+from fewshot.evaluation import evaluate
 from fewshot.files import write_json
+from fewshot.models.learner import Learner
 from fewshot.tasks.episode import Episode
-from fewshot.tasks.family import episodes
+from fewshot.tasks.family import TaskFamily, episodes
 from fewshot.tasks.records import RECORDS
 
 
@@ -164,6 +166,24 @@ def test_a_cell_that_started_otherwise_is_run_again(
     assert ran == [{}, {}, {"multitask_steps": 2}], (
         "what is not trained does not depend on where training starts"
     )
+
+
+def test_a_cell_that_adapts_in_more_steps_is_run_again(
+    folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took: list[tuple[str, object]] = []
+
+    def watched(family: TaskFamily, model: Learner, algorithm: Any, *given: Any, **named: Any) -> Any:
+        took.append((type(algorithm).__name__, algorithm.inner_steps))
+        return evaluate(family, model, algorithm, *given, **named)
+
+    monkeypatch.setattr(cells, "evaluate", watched)
+    words = ["--problems", "strings", "--methods", "maml", "multi-task", "--resume"]
+    for steps in (None, 7, 7):
+        monkeypatch.setitem(QUICK_PROBLEMS, "strings", replace(PROBLEMS["strings"], test_steps=steps))
+        rows = load(folder(*words))
+    assert took == [("MAMLAdam", 5), ("MultiTask", 10), ("MAMLAdam", 7)]
+    assert [row["test_steps"] for row in rows] == [None, 7]
 
 
 @pytest.mark.data

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.causal.methods import LENGTH, LORA, METHODS, PROMPT, learner
-from benchmarks.causal.problems import problem_of
+from benchmarks.causal.problems import Problem, problem_of
 from benchmarks.causal.recipe import about_model
 from benchmarks.cells import is_done
 from benchmarks.machine import machine, provenance
+from fewshot.algorithms.algorithm import Algorithm
+from fewshot.algorithms.mamladam import MAMLAdam
 from fewshot.evaluation import Evaluation, TaskResult, evaluate
 from fewshot.models.compute import Compute
 from fewshot.outer import Training, Validation
@@ -59,9 +61,19 @@ def is_there(folder: Path, problem: str, method: str, backbone: str, effort: Eff
         about_backbone(Path(backbone)),
         asked(problem, effort),
     )
-    training = dict(problem_of(problem, effort.quick).training)
+    about = problem_of(problem, effort.quick)
+    training = dict(about.training)
     trained = (found["outer_steps"], found.get("training", {}))
-    return same and trained in ((0, {}), (effort.steps, training))
+    adapted = found.get("test_steps") == adapt_longer(METHODS[method].algorithm(about), about)
+    return same and adapted and trained in ((0, {}), (effort.steps, training))
+
+
+def adapt_longer(algorithm: Algorithm, about: Problem) -> int | None:
+    """Makes an algorithm take as many inner steps as the problem has at its test; None for as before."""
+    if about.test_steps is None or not isinstance(algorithm, MAMLAdam):
+        return None
+    algorithm.inner_steps = about.test_steps
+    return about.test_steps
 
 
 def asked(problem: str, effort: Effort) -> dict[str, Any]:
@@ -96,7 +108,7 @@ def run_cell(
         kept = trainer.train()
     else:
         algorithm.prepare(model)
-    trained = time.perf_counter()
+    trained, steps = time.perf_counter(), adapt_longer(algorithm, about)
     settings = Evaluation(effort.episodes, SEED, curve=False)
     results = evaluate(family, model, algorithm, settings, title=f"{problem}, {method}: test")
     return {
@@ -111,6 +123,7 @@ def run_cell(
         **_scores(results),
         "outer_steps": effort.steps if algorithm.trainable else 0,
         "training": dict(about.training) if algorithm.trainable else {},
+        "test_steps": steps,
         "kept_step": kept.step if kept else None,
         "validation_accuracy": kept.accuracy if kept else None,
         "training_seconds": trained - started if algorithm.trainable else 0.0,

@@ -30,6 +30,8 @@ class Problem:
             many as those have.
         training: in what the outer loop differs, by the names of `Training`.
         inner_lr: where the learned rates of MAMLAdam begin.
+        test_steps: inner steps of MAMLAdam at the test, where more than in training are better on the side
+            for validation; else as many.
     """
 
     kind: Kind
@@ -38,6 +40,7 @@ class Problem:
     most: int = 64
     training: Mapping[str, Any] = field(default_factory=dict)
     inner_lr: float = 0.003
+    test_steps: int | None = None
 
 
 def _records(name: str, kinds: list[str] | None = None) -> Callable[[], TaskFamily]:
@@ -56,7 +59,10 @@ PROBLEMS: Mapping[str, Problem] = {
     "strings": Problem("form", "held-out pairs of order and form", lambda: StringTasks(SHOT, QUERIES)),
     "inflection": Problem("form", "held-out languages, all forms mixed", _records("gen_inflection")),
     "one-form": Problem(
-        "form", "held-out languages, one form a task", partial(Inflections, shot=SHOT, queries=4)
+        "form",
+        "held-out languages, one form a task",
+        partial(Inflections, shot=SHOT, queries=4),
+        test_steps=10,
     ),
     "extractive": Problem(
         "form", "held-out ways to pick a word", _records("gen_function_vectors", ["extractive"])
