@@ -16,6 +16,7 @@ from fewshot.classify.reading import STANDARD, Line, read_support, read_texts
 from fewshot.classify.store import Stored, load_task, save_task
 from fewshot.classify.task import Answers, adapted, answer, write
 from fewshot.errors import InputError, require_at_least
+from fewshot.models.learner import Learner
 from fewshot.run import check_free
 
 ADAPT = """Learn one task from labelled examples: a few of each class, in a second.
@@ -47,8 +48,8 @@ def adapt(arguments: Sequence[str]) -> int:
         raise InputError("only an adapted task is replaced", where=out, needed="a name that is free")
     support = read_support(given.support, given.text, given.label, least=1 if given.write else 2)
     meta = learned(given.run, given.device)
-    _tell(cut(meta.model, support.texts), meta.model)
     task = adapted(meta, support, given.write)
+    _tell(cut(meta.model, support.texts) + _cut_prompts(meta.model), meta.model)
     save_task(out, task, meta)
     size = (out / "adapter_model.safetensors").stat().st_size
     console = Console(highlight=False)
@@ -104,8 +105,7 @@ def predict(arguments: Sequence[str]) -> int:
             shortened += "truncated" in row
             print(json.dumps(row, ensure_ascii=False))
         sys.stdout.flush()
-        # of prompts the model itself says how many it had to cut
-        shortened += sum(cut for _, cut in stored.meta.model.take_prompts().values())
+        shortened += _cut_prompts(stored.meta.model)
     _tell(shortened, stored.meta.model)
     return 0
 
@@ -156,6 +156,11 @@ def _nearest(stored: Stored, answers: Answers, count: int) -> list[list[dict[str
 def cut(model: Any, texts: Sequence[str]) -> int:
     """How many texts are longer than what the model reads."""
     return sum(model.cut([(text, None) for text in texts]))
+
+
+def _cut_prompts(model: Learner) -> int:
+    """How many prompts the model had to cut since it was asked last; 0 where it reads texts alone."""
+    return sum(count for _, count in model.take_prompts().values())
 
 
 def _tell(shortened: int, model: Any) -> None:

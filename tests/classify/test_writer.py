@@ -72,13 +72,18 @@ def test_the_commands_write_too(cli: Cli, writing_run: str, result: TaskResult, 
     code, out, err = cli(*words, "--write", "--out", tmp_path / "task")
     assert (code, err) == (0, "")
     assert out.startswith("4 examples in ")
-    new.write_text("\n".join([*asked, " ".join(["word"] * 200)]))
+    long = " ".join(["word"] * 200)
+    told = "1 texts are longer than 128 tokens: the rest of them was not read\n"
+    with support.open("a") as file:
+        file.write("\n" + json.dumps({"plain": long, "out": "word"}))
+    assert cli(*words, "--write", "--out", tmp_path / "long")[2] == told
+    new.write_text("\n".join([*asked, long]))
     code, out, err = cli("predict", tmp_path / "task", "--texts", new, "--batch", 2)
     found = [json.loads(line) for line in out.splitlines()]
     assert code == 0
     assert [row["text"] for row in found[:3]] == asked
     assert [row["written"] for row in found[:3]] == wanted
-    assert err == "1 texts are longer than 128 tokens: the rest of them was not read\n"
+    assert err == told
 
 
 @pytest.mark.bad_input
