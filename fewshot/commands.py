@@ -138,8 +138,7 @@ def _evaluate(arguments: Sequence[str], processes: Processes) -> int:
     folder = inside(run.folder.path, f"evaluations/{name}", "--name")
     if processes.first and not run.parsed.overwrite:
         check_free(folder)
-    started = time.perf_counter()
-    parts = run.parts
+    parts, started = run.parts, time.perf_counter()
     asked = replace(settings, repeats=1) if run.parsed.manifest else settings  # it lists every draw
     learned = parts.model, parts.algorithm
     foresee(parts.model, family.split("test"))
@@ -147,9 +146,8 @@ def _evaluate(arguments: Sequence[str], processes: Processes) -> int:
     if not processes.first:
         return 0
     seconds = time.perf_counter() - started
-    baseline = parts.validation.baseline_loss
-    summary = RunFolder.summary(results, settings, parts.model, parts.algorithm, seconds, baseline)
-    inspection = inspect(parts.model, parts.algorithm, results, settings, title="inspection")
+    summary = RunFolder.summary(results, settings, *learned, seconds, parts.validation.baseline_loss)
+    inspection = inspect(*learned, results, settings, title="inspection")
     RunFolder.write_results(folder, results, summary, parts.family, inspection)
     write_text(folder / "config.yaml", resolved(parser, run.parsed, parts))
     console = Console()

@@ -64,16 +64,13 @@ def is_there(folder: Path, problem: str, method: str, backbone: str, effort: Eff
     about = problem_of(problem, effort.quick)
     training = dict(about.training)
     trained = (found["outer_steps"], found.get("training", {}))
-    adapted = found.get("test_steps") == adapt_longer(METHODS[method].algorithm(about), about)
+    adapted = found.get("test_steps") == test_steps(METHODS[method].algorithm(about), about)
     return same and adapted and trained in ((0, {}), (effort.steps, training))
 
 
-def adapt_longer(algorithm: Algorithm, about: Problem) -> int | None:
-    """Makes an algorithm take as many inner steps as the problem has at its test; None for as before."""
-    if about.test_steps is None or not isinstance(algorithm, MAMLAdam):
-        return None
-    algorithm.inner_steps = about.test_steps
-    return about.test_steps
+def test_steps(algorithm: Algorithm, about: Problem) -> int | None:
+    """Inner steps at the test; None for as many as in training."""
+    return about.test_steps if isinstance(algorithm, MAMLAdam) else None
 
 
 def asked(problem: str, effort: Effort) -> dict[str, Any]:
@@ -108,7 +105,9 @@ def run_cell(
         kept = trainer.train()
     else:
         algorithm.prepare(model)
-    trained, steps = time.perf_counter(), adapt_longer(algorithm, about)
+    trained, steps = time.perf_counter(), test_steps(algorithm, about)
+    if steps is not None and isinstance(algorithm, MAMLAdam):
+        algorithm.inner_steps = steps
     settings = Evaluation(effort.episodes, SEED, curve=False)
     results = evaluate(family, model, algorithm, settings, title=f"{problem}, {method}: test")
     return {

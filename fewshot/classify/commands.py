@@ -3,7 +3,8 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from fewshot.classify.task import Answers, adapted, answer, write
 from fewshot.errors import InputError, require_at_least
 from fewshot.models.learner import Learner
 from fewshot.run import check_free
+
+Row = dict[str, Any]
 
 ADAPT = """Learn one task from labelled examples: a few of each class, in a second.
 
@@ -79,13 +82,7 @@ def predict(arguments: Sequence[str]) -> int:
     given = parser.parse_args(list(arguments))
     require_at_least("fewshot predict", given, batch=1, explain=0)
     stored = load_task(Path(given.dir), given.device)
-    if stored.task.writes and (given.explain or given.max_distance is not None):
-        raise InputError(
-            "a task that writes knows no distances",
-            where="--explain, --max-distance",
-            needed="a task of classes, learned by a run of LoraEncoder",
-            fix="leave them out",
-        )
+    rows = _answering(stored, given.explain, given.max_distance)
     skipped: list[InputError] = []
 
     def wrong_line(error: InputError) -> None:
@@ -97,11 +94,7 @@ def predict(arguments: Sequence[str]) -> int:
     lines = read_texts(given.texts, given.format, given.text, wrong_line)
     shortened = 0
     while batch := list(islice(lines, given.batch)):
-        written = stored.task.writes
-        found = (
-            _written(stored, batch) if written else _rows(stored, batch, given.explain, given.max_distance)
-        )
-        for row in found:
+        for row in rows(batch):
             shortened += "truncated" in row
             print(json.dumps(row, ensure_ascii=False))
         sys.stdout.flush()
@@ -110,16 +103,32 @@ def predict(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _written(stored: Stored, batch: Sequence[Line]) -> Iterator[dict[str, Any]]:
+def _answering(stored: Stored, explain: int, most: float | None) -> Callable[[Sequence[Line]], Iterator[Row]]:
+    """What makes the rows of some lines.
+
+    Raises:
+        InputError: distances of a task that writes.
+    """
+    if not stored.task.writes:
+        return partial(_rows, stored, explain=explain, most=most)
+    if explain or most is not None:
+        raise InputError(
+            "a task that writes knows no distances",
+            where="--explain, --max-distance",
+            needed="a task of classes, learned by a run of LoraEncoder",
+            fix="leave them out",
+        )
+    return partial(_written, stored)
+
+
+def _written(stored: Stored, batch: Sequence[Line]) -> Iterator[Row]:
     """What is printed of each text that is answered by writing."""
     texts = [line.text for line in batch]
     for text, written in zip(texts, write(stored.meta, stored.task, texts), strict=True):
         yield {"text": text, "written": written}
 
 
-def _rows(
-    stored: Stored, batch: Sequence[Line], explain: int, most: float | None
-) -> Iterator[dict[str, Any]]:
+def _rows(stored: Stored, batch: Sequence[Line], explain: int, most: float | None) -> Iterator[Row]:
     """What is printed of each text."""
     texts, task = [line.text for line in batch], stored.task
     answers = answer(stored.meta, task, texts)

@@ -37,19 +37,20 @@ class Room:
         """
         if max(length, kept) <= self.most:
             return
-        said = f"model.max_length is {self.max_length}, the template has {self.around}"
         if kept > length:
-            raise InputError(
-                "the tokens kept for an answer leave no room for a text",
-                where="model.max_new_tokens",
-                got=f"{kept}; {said}",
-                needed=f"at most {self.most}",
-                fix=f"lower it, or {LONGER}",
-            )
-        raise InputError(
-            "an answer leaves no room for a text",
-            where="a label name, or what is to be written",
-            got=f"{answer[:40]!r}, {length} tokens",
-            needed=f"at most {self.most}; {said}",
-            fix=f"leave it out, rename the class, or {LONGER}",
+            what, where = "the tokens kept for an answer leave no room for a text", "model.max_new_tokens"
+            raise self._refusal(what, where, str(kept), "lower it")
+        what, where = "an answer leaves no room for a text", "a label name, or what is to be written"
+        raise self._refusal(
+            what, where, f"{answer[:40]!r}, {length} tokens", "leave it out, rename the class"
+        )
+
+    def _refusal(self, what: str, where: str, got: str, mend: str) -> InputError:
+        limits = f"the template has {self.around}, model.max_length is {self.max_length}"
+        return InputError(
+            what,
+            where=where,
+            got=got,
+            needed=f"at most {self.most}: {limits}",
+            fix=f"{mend}, or {LONGER}",
         )
